@@ -1,0 +1,61 @@
+# The three helpers every folder uses.
+
+# One precompiled header for all of ours: the standard library and the Abseil types that nearly
+# every file includes.
+add_library(sallyport_pch STATIC "${CMAKE_SOURCE_DIR}/cmake/pch.cc")
+target_link_libraries(sallyport_pch PUBLIC sallyport_flags absl::status absl::statusor fmt::fmt)
+target_precompile_headers(sallyport_pch PRIVATE
+  <algorithm> <array> <chrono> <cstdint> <cstring> <deque> <functional> <memory> <optional> <span>
+  <string> <string_view> <unordered_map> <utility> <vector>
+  <absl/status/status.h> <absl/status/statusor.h> <fmt/core.h>)
+
+# sallyport_library(NAME SOURCES… [DEPS…] [PRIVATE_DEPS…])
+# Defines the static library sallyport_NAME, alias sallyport::NAME.
+function(sallyport_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(sallyport_${name} STATIC ${ARG_SOURCES})
+  add_library(sallyport::${name} ALIAS sallyport_${name})
+  target_link_libraries(sallyport_${name}
+    PUBLIC sallyport_flags absl::status absl::statusor fmt::fmt ${ARG_DEPS}
+    PRIVATE ${ARG_PRIVATE_DEPS})
+  target_precompile_headers(sallyport_${name} REUSE_FROM sallyport_pch)
+endfunction()
+
+# sallyport_test(NAME SOURCES… DEPS…)
+# A GoogleTest program, registered with ctest as NAME.
+function(sallyport_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE sallyport_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  target_precompile_headers(${name} REUSE_FROM sallyport_pch)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
+endfunction()
+
+# sallyport_benchmark(NAME SOURCES… DEPS…)
+# A Google benchmark program; never a timed test.
+function(sallyport_benchmark name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE sallyport_flags ${ARG_DEPS} benchmark::benchmark
+                                        benchmark::benchmark_main)
+  target_precompile_headers(${name} REUSE_FROM sallyport_pch)
+endfunction()
+
+# sallyport_fuzzer(NAME SOURCES… DEPS…)
+# A libFuzzer target where SALLYPORT_FUZZ is on; otherwise a program that replays the corpus, so
+# that every input ever kept is run by the ordinary tests too.
+function(sallyport_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  set(corpus "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}")
+  if(SALLYPORT_FUZZ)
+    add_executable(${name} ${ARG_SOURCES})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    add_executable(${name} ${ARG_SOURCES} "${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc")
+    add_test(NAME ${name}_corpus COMMAND ${name} "${corpus}")
+    set_tests_properties(${name}_corpus PROPERTIES TIMEOUT 300 LABELS fuzz)
+  endif()
+  target_link_libraries(${name} PRIVATE sallyport_flags ${ARG_DEPS})
+  target_precompile_headers(${name} REUSE_FROM sallyport_pch)
+endfunction()

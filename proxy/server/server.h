@@ -1,0 +1,86 @@
+#ifndef SALLYPORT_PROXY_SERVER_SERVER_H_
+#define SALLYPORT_PROXY_SERVER_SERVER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/ip_address.h"
+
+namespace sallyport::proxy {
+
+// Where to listen: an address and port (0: any free one), or a unix socket.
+struct ListenAddress {
+  IpAddress address;
+  uint16_t port = 0;
+  std::string unix_path;  // set: a unix socket instead
+
+  // "127.0.0.1:3128", "[::1]:0", "unix:/run/sallyport.sock".
+  static absl::StatusOr<ListenAddress> Parse(std::string_view text);
+};
+
+// curl's --connect-to: dial `target` whenever `host`:`port` is asked for.
+struct ConnectTo {
+  std::string host;  // canonical
+  uint16_t port = 0;
+  std::string target_host;  // a name or an address literal
+  uint16_t target_port = 0;
+
+  // "HOST:PORT:ADDR:PORT", IPv6 in brackets.
+  static absl::StatusOr<ConnectTo> Parse(std::string_view text);
+};
+
+struct ServerOptions {
+  // proxy-config.json; empty: the configuration of an empty file.
+  std::string config_file;
+  std::vector<ListenAddress> listen;
+  // Where ca.crt and ca-bundle.crt go; empty: a fresh private folder, removed at the end.
+  std::string ca_dir;
+  // Keep the CA's key in ca_dir and use it again.
+  bool ca_persist = false;
+  // Event loops, one thread each; at least 1.
+  int workers = 1;
+  // A file, "-" for standard output, or empty for none.
+  std::string audit_log;
+  // PEM files with further roots (and CRLs) to verify upstreams with.
+  std::vector<std::string> upstream_ca;
+  std::vector<ConnectTo> connect_to;
+};
+
+// The proxy: configuration, credential sources, CA, audit log and worker threads, from start to
+// drained. Used from one thread, which must not be a worker.
+class Server {
+ public:
+  // Loads everything, binds every listener and starts the workers. On error nothing keeps running
+  // and nothing is left on disk. Errors name the option, file or address and what to do about it;
+  // a bad configuration file lists every problem, a line each.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options);
+
+  // Stops at once whatever Drain has not ended.
+  virtual ~Server() = default;
+
+  // One for each of ServerOptions::listen: "127.0.0.1:39021" with the real port, or "unix:PATH".
+  virtual const std::vector<std::string>& listen_addresses() const = 0;
+  virtual const std::string& ca_file() const = 0;
+  virtual const std::string& ca_bundle_file() const = 0;
+
+  // What a program behind the proxy should have in its environment instead of each envVar rule's
+  // secret: variable and placeholder.
+  virtual std::vector<std::pair<std::string, std::string>> PlaceholderVariables() const = 0;
+
+  // Reads the configuration file again; also done when the file changes. On error the running
+  // configuration stays. Reopens the audit log.
+  virtual absl::Status Reload() = 0;
+
+  // Stops accepting, lets requests in flight end for at most `limit`, then closes. Blocks.
+  virtual void Drain(std::chrono::milliseconds limit) = 0;
+};
+
+}  // namespace sallyport::proxy
+
+#endif  // SALLYPORT_PROXY_SERVER_SERVER_H_

@@ -1,0 +1,56 @@
+#ifndef SALLYPORT_RULES_TEMPLATE_H_
+#define SALLYPORT_RULES_TEMPLATE_H_
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/secret.h"
+
+namespace sallyport::rules {
+
+// What a credential rule writes: literal text with ${…} parts, as in "Bearer ${value}" and
+// "Basic ${'x-access-token:' value | base64}". Values are never expanded again. Immutable.
+class Template {
+ public:
+  // The template "${value}".
+  Template();
+
+  // Refuses unknown names and filters, an unclosed part, control bytes, and text that does not use
+  // any value. `names` are the names allowed inside ${…} ("value", and a provider's properties).
+  // Errors give the offset and what would be right.
+  static absl::StatusOr<Template> Parse(std::string_view text,
+                                        const std::vector<std::string>& names);
+
+  // The text with every name replaced by what `lookup` returns for it.
+  SecretString Render(const std::function<std::string_view(std::string_view)>& lookup) const;
+  // For templates whose one name is "value".
+  SecretString Render(std::string_view value) const;
+
+  // The template as it was written.
+  const std::string& text() const { return text_; }
+
+ private:
+  enum class Filter { kBase64, kBase64Url, kUrlEncode };
+  struct Term {
+    bool is_name = false;
+    std::string text;
+  };
+  // A literal has one term and no filter.
+  struct Part {
+    std::vector<Term> terms;
+    std::vector<Filter> filters;
+  };
+
+  std::string text_;
+  std::vector<Part> parts_;
+};
+
+// RFC 3986 §2.3: everything but unreserved characters is percent-encoded.
+void AppendUrlEncoded(std::string_view text, std::string* out);
+
+}  // namespace sallyport::rules
+
+#endif  // SALLYPORT_RULES_TEMPLATE_H_
