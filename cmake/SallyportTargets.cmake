@@ -42,6 +42,10 @@ function(sallyport_benchmark name)
   target_precompile_headers(${name} REUSE_FROM sallyport_pch)
 endfunction()
 
+if(SALLYPORT_FUZZ)
+  add_custom_target(fuzzers)
+endif()
+
 # sallyport_fuzzer(NAME SOURCES… DEPS…)
 # A libFuzzer target where SALLYPORT_FUZZ is on; otherwise a program that replays the corpus, so
 # that every input ever kept is run by the ordinary tests too.
@@ -51,6 +55,10 @@ function(sallyport_fuzzer name)
   if(SALLYPORT_FUZZ)
     add_executable(${name} ${ARG_SOURCES})
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    # scripts/test.sh builds and runs whatever is here.
+    set_target_properties(${name} PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzzers")
+    add_dependencies(fuzzers ${name})
   else()
     add_executable(${name} ${ARG_SOURCES} "${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc")
     add_test(NAME ${name}_corpus COMMAND ${name} "${corpus}")
