@@ -1,0 +1,40 @@
+#include "gateway-client/environment_source.h"
+
+#include <fmt/core.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <string_view>
+
+namespace sallyport::sources {
+
+void EnvironmentSource::Advance(SteadyTime now) {
+  if (settled()) return;
+  const std::string name = fmt::format("environment variable {}", name_);
+  SecretString value = TakeEnvironmentVariable(name_);
+  if (value.empty()) return AcceptNone(name, "is not set");
+  Accept(std::move(value), name, now);
+}
+
+SecretString TakeEnvironmentVariable(const std::string& name) {
+  SecretString taken;
+  if (environ == nullptr) return taken;
+  // A name may be there twice; getenv(3) gives the first, and no copy may stay.
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    if (!text.starts_with(name) || text.substr(name.size(), 1) != "=") continue;
+    if (taken.empty()) taken = SecretString(text.substr(name.size() + 1));
+    explicit_bzero(*entry, text.size());
+  }
+  return taken;
+}
+
+std::vector<std::string> RemainingEnvironment() {
+  std::vector<std::string> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    if (**entry != '\0') variables.emplace_back(*entry);
+  }
+  return variables;
+}
+
+}  // namespace sallyport::sources
