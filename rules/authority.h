@@ -41,6 +41,9 @@ absl::StatusOr<Host> ParseHost(std::string_view text);
 absl::StatusOr<Authority> ParseAuthority(std::string_view text,
                                          std::optional<uint16_t> default_port);
 
+// 1–65535, digits only.
+absl::StatusOr<uint16_t> ParsePort(std::string_view text);
+
 }  // namespace sallyport::rules
 
 #endif  // SALLYPORT_RULES_AUTHORITY_H_

@@ -61,8 +61,8 @@ struct CredentialRule {
 bool GlobMatches(std::string_view glob, std::string_view path);
 
 // `path` with unreserved characters percent-decoded, remaining escapes in upper case, dot segments
-// removed and "//" collapsed (RFC 3986 §6.2.2). Nothing when dot segments climb above the root or an
-// escape is malformed.
+// removed and "//" collapsed (RFC 3986 §6.2.2). Nothing when dot segments climb above the root or
+// an escape is malformed.
 std::optional<std::string> NormalizePath(std::string_view path);
 
 }  // namespace sallyport::rules

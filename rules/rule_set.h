@@ -19,17 +19,19 @@ struct HostDecision {
   bool allowed = false;
   // TLS to this host is terminated here; otherwise it is tunnelled untouched.
   bool intercept = false;
-  // How narrow the allowing pattern was: it widens which resolved addresses may be dialled.
+  // How narrow the allowing pattern was: it widens which resolved addresses may be dialled. An
+  // address range counts as exact for the literal hosts it matches.
   bool exact_host = false;
   bool exact_host_and_port = false;
-  // What decided: "allowedDomains[2]", "blockedDomains[0]", "policy.default". Lives as long as the
-  // RuleSet.
+  // What decided: "allowedDomains[2]", "blockedDomains[0]", "policy.default", "metadata host".
+  // Lives as long as the RuleSet.
   std::string_view by;
 };
 
 struct AddressDecision {
   bool allowed = false;
-  // "allowedCIDRs[0]", "blockedCIDRs[3]", "metadata address", "default". Lives as long as the
+  // "allowedCIDRs[0]", "blockedCIDRs[3]", "default blockedCIDRs (10.0.0.0/8)", "metadata address",
+  // "default", or HostDecision::by where an exact pattern made the exception. Lives as long as the
   // RuleSet.
   std::string_view by;
 };
@@ -65,6 +67,8 @@ class RuleSet {
  private:
   friend class ConfigReader;
   struct Tables;
+
+  bool Intercepts(const Authority& authority) const;
 
   std::vector<CredentialRule> rules_;
   std::unique_ptr<Tables> tables_;

@@ -18,14 +18,25 @@ class Template {
   // The template "${value}".
   Template();
 
-  // Refuses unknown names and filters, an unclosed part, control bytes, and text that does not use
-  // any value. `names` are the names allowed inside ${…} ("value", and a provider's properties).
-  // Errors give the offset and what would be right.
-  static absl::StatusOr<Template> Parse(std::string_view text,
-                                        const std::vector<std::string>& names);
+  // What to do with names that the caller did not list.
+  enum class UnknownNames { kRefuse, kAllow };
+  // Gives the value of a name. The view must hold until Render returns, and be the same each time.
+  using Lookup = std::function<std::string_view(std::string_view)>;
 
-  // The text with every name replaced by what `lookup` returns for it.
-  SecretString Render(const std::function<std::string_view(std::string_view)>& lookup) const;
+  // Refuses unknown names and filters, an unclosed part, control bytes, and text that does not use
+  // any value. `names` are the names allowed inside ${…}: "value", and where the provider's type is
+  // known its properties; where it is not, kAllow takes any. Errors give the place and what would
+  // be right, and repeat nothing of the text, which somebody may have put a credential into.
+  static absl::StatusOr<Template> Parse(std::string_view text,
+                                        const std::vector<std::string>& names,
+                                        UnknownNames unknown = UnknownNames::kRefuse);
+
+  // The names that Render will ask for, each once.
+  std::vector<std::string> Names() const;
+
+  // The text with every name replaced by what `lookup` returns for it. base64 is padded, base64url
+  // is not (RFC 4648 §3.2).
+  SecretString Render(const Lookup& lookup) const;
   // For templates whose one name is "value".
   SecretString Render(std::string_view value) const;
 
@@ -33,6 +44,8 @@ class Template {
   const std::string& text() const { return text_; }
 
  private:
+  friend class TemplateParser;
+
   enum class Filter { kBase64, kBase64Url, kUrlEncode };
   struct Term {
     bool is_name = false;
@@ -43,6 +56,8 @@ class Template {
     std::vector<Term> terms;
     std::vector<Filter> filters;
   };
+
+  static SecretString RenderPart(const Part& part, const Lookup& lookup);
 
   std::string text_;
   std::vector<Part> parts_;

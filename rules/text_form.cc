@@ -1,0 +1,182 @@
+#include "rules/text_form.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "rules/suggestion.h"
+
+namespace sallyport::rules {
+namespace {
+
+// Shorter ones would be found where nobody meant them.
+constexpr size_t kMinPlaceholder = 8;
+constexpr size_t kMaxPlaceholder = 1024;
+
+bool IsLetterOrDigit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+// RFC 9110 §5.6.2.
+bool IsToken(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return IsLetterOrDigit(c) ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+bool HasControl(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; });
+}
+
+bool EqualsIgnoringCase(std::string_view a, std::string_view lower) {
+  return std::equal(a.begin(), a.end(), lower.begin(), lower.end(), [](char x, char y) {
+    return (x >= 'A' && x <= 'Z' ? static_cast<char>(x - 'A' + 'a') : x) == y;
+  });
+}
+
+bool IsForbidden(std::string_view header, std::string_view rule) {
+  if (!rule.ends_with('*')) return EqualsIgnoringCase(header, rule);
+  rule.remove_suffix(1);
+  return EqualsIgnoringCase(header.substr(0, rule.size()), rule);
+}
+
+absl::Status CheckHeaderName(std::string_view name) {
+  if (name.starts_with(':')) {
+    return absl::InvalidArgumentError("a rule cannot write a pseudo-header");
+  }
+  if (!IsToken(name)) {
+    return absl::InvalidArgumentError(
+        "not a header name; write the name alone, as \"Authorization\" or \"x-api-key\"");
+  }
+  for (const std::string_view forbidden : ForbiddenHeaders()) {
+    if (IsForbidden(name, forbidden)) {
+      return absl::InvalidArgumentError(
+          "a rule cannot write this header: it belongs to the connection, not to a credential");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckVariable(std::string_view name) {
+  const bool good =
+      !name.empty() && !(name[0] >= '0' && name[0] <= '9') &&
+      std::all_of(name.begin(), name.end(), [](char c) { return IsLetterOrDigit(c) || c == '_'; });
+  if (good) return absl::OkStatus();
+  if (name.starts_with('$')) {
+    return absl::InvalidArgumentError("write the variable's name alone, without \"$\"");
+  }
+  return absl::InvalidArgumentError(
+      "not the name of a variable: letters, digits and '_', not beginning with a digit; the value "
+      "itself does not belong here");
+}
+
+absl::Status CheckPathGlob(std::string_view glob) {
+  if (!glob.starts_with('/')) {
+    return absl::InvalidArgumentError("a path begins with '/', as in \"/v1/**\"");
+  }
+  if (glob.find_first_of("?#") != glob.npos) {
+    return absl::InvalidArgumentError(
+        "only the path is matched; leave out '?' or '#' and the rest");
+  }
+  if (glob.size() > 1024) return absl::InvalidArgumentError("longer than 1024 bytes");
+  if (HasControl(glob)) return absl::InvalidArgumentError("control characters are not allowed");
+  return absl::OkStatus();
+}
+
+absl::Status CheckPlaceholder(std::string_view text) {
+  const bool visible =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '!' && c <= '~'; });
+  if (visible && text.size() >= kMinPlaceholder && text.size() <= kMaxPlaceholder) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("must be {} to {} visible ASCII characters, without spaces", kMinPlaceholder,
+                  kMaxPlaceholder));
+}
+
+// A name as a regular expression that does not mind case: "[Hh][Oo][Ss][Tt]".
+std::string CaselessRegex(std::string_view name) {
+  std::string result;
+  for (const char c : name) {
+    if (c >= 'a' && c <= 'z') {
+      result += fmt::format("[{}{}]", static_cast<char>(c - 'a' + 'A'), c);
+    } else if (c == '*') {
+      result += ".*";
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
+constexpr std::string_view kTokenRegex = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+
+}  // namespace
+
+absl::Status CheckText(std::string_view text, TextForm form) {
+  switch (form) {
+    case TextForm::kArgument:
+      if (text.find('\0') == text.npos) return absl::OkStatus();
+      return absl::InvalidArgumentError("an argument cannot hold NUL");
+    case TextForm::kMethod:
+      if (IsToken(text)) return absl::OkStatus();
+      return absl::InvalidArgumentError("not a method, such as \"GET\"");
+    case TextForm::kPathGlob:
+      return CheckPathGlob(text);
+    case TextForm::kVariable:
+      return CheckVariable(text);
+    case TextForm::kAbsolutePath:
+      if (text.starts_with('/') && text.find('\0') == text.npos) return absl::OkStatus();
+      return absl::InvalidArgumentError(
+          "must be an absolute path; '~' and variables are not expanded");
+    case TextForm::kHeaderName:
+      return CheckHeaderName(text);
+    case TextForm::kPlaceholder:
+      return CheckPlaceholder(text);
+    case TextForm::kAny:
+    case TextForm::kPattern:
+    case TextForm::kCidr:
+    case TextForm::kTemplate:
+      if (text.empty()) return absl::InvalidArgumentError("must not be empty");
+      if (!HasControl(text)) return absl::OkStatus();
+      return absl::InvalidArgumentError("control characters are not allowed");
+  }
+  return absl::OkStatus();
+}
+
+std::string TextFormRegex(TextForm form) {
+  switch (form) {
+    case TextForm::kAny:
+      return R"(^[^\u0000-\u001f\u007f]+$)";
+    case TextForm::kArgument:
+      return R"(^[^\u0000]*$)";
+    case TextForm::kPattern:
+      return R"(^(~[^\u0000-\u001f\u007f]+|[^~\u0000-\u0020\u007f%@][^\u0000-\u0020\u007f%@]*)$)";
+    case TextForm::kCidr:
+      return R"(^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$)";
+    case TextForm::kMethod:
+      return fmt::format("^{}$", kTokenRegex);
+    case TextForm::kPathGlob:
+      return R"(^/[^?#\u0000-\u001f\u007f]*$)";
+    case TextForm::kVariable:
+      return "^[A-Za-z_][A-Za-z0-9_]*$";
+    case TextForm::kAbsolutePath:
+      return R"(^/[^\u0000]*$)";
+    case TextForm::kHeaderName: {
+      std::string forbidden;
+      for (const std::string_view name : ForbiddenHeaders()) {
+        if (!forbidden.empty()) forbidden += '|';
+        forbidden += CaselessRegex(name);
+      }
+      return fmt::format("^(?!({})$){}$", forbidden, kTokenRegex);
+    }
+    case TextForm::kTemplate:
+      return R"(^[^\u0000-\u001f\u007f]*\$\{[^\u0000-\u001f\u007f]*\}[^\u0000-\u001f\u007f]*$)";
+    case TextForm::kPlaceholder:
+      return fmt::format("^[!-~]{{{},{}}}$", kMinPlaceholder, kMaxPlaceholder);
+  }
+  return "";
+}
+
+}  // namespace sallyport::rules
