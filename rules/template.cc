@@ -33,6 +33,14 @@ bool IsNameByte(char c) { return IsNameStart(c) || (c >= '0' && c <= '9') || c =
 
 bool IsControl(char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }
 
+// A word of the template for an error message. Names are short; what is longer may be a credential
+// in the wrong place, and is not repeated.
+std::string Repeat(std::string_view word) {
+  constexpr size_t kMaxRepeated = 16;
+  if (word.empty() || word.size() > kMaxRepeated) return "";
+  return fmt::format(" \"{}\"", word);
+}
+
 absl::Status ErrorAt(size_t offset, std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("{} (at character {})", what, offset + 1));
 }
@@ -179,8 +187,8 @@ class TemplateParser {
     const std::string_view name = ReadWord();
     const bool known = std::find(names_.begin(), names_.end(), name) != names_.end();
     if (!known && unknown_ == Template::UnknownNames::kRefuse) {
-      return ErrorAt(
-          start, fmt::format("unknown name; what can stand here is {}", fmt::join(names_, ", ")));
+      return ErrorAt(start, fmt::format("unknown name{}; what can stand here is {}", Repeat(name),
+                                        fmt::join(names_, ", ")));
     }
     part->terms.push_back({.is_name = true, .text = std::string(name)});
     uses_value_ = true;
@@ -199,7 +207,9 @@ class TemplateParser {
     } else if (name == "urlencode") {
       part->filters.push_back(Template::Filter::kUrlEncode);
     } else {
-      return ErrorAt(start, "unknown filter; there are base64, base64url and urlencode");
+      return ErrorAt(
+          start,
+          fmt::format("unknown filter{}; there are base64, base64url and urlencode", Repeat(name)));
     }
     return absl::OkStatus();
   }

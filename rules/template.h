@@ -26,7 +26,7 @@ class Template {
   // Refuses unknown names and filters, an unclosed part, control bytes, and text that does not use
   // any value. `names` are the names allowed inside ${…}: "value", and where the provider's type is
   // known its properties; where it is not, kAllow takes any. Errors give the place and what would
-  // be right, and repeat nothing of the text, which somebody may have put a credential into.
+  // be right, and repeat no more than a short name: somebody may have put a credential there.
   static absl::StatusOr<Template> Parse(std::string_view text,
                                         const std::vector<std::string>& names,
                                         UnknownNames unknown = UnknownNames::kRefuse);

@@ -1,0 +1,27 @@
+#include "cli/schema_command.h"
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "rules/proxy_config.h"
+
+namespace sallyport::cli {
+
+void AddSchemaCommand(CLI::App& app, std::function<int()>* action) {
+  CLI::App* command = app.add_subcommand("schema", "Print the JSON Schema of a configuration file");
+  auto which = std::make_shared<std::string>();
+  command->add_option("WHICH", *which, "The file: proxy-config")
+      ->required()
+      ->check(CLI::IsMember({"proxy-config"}));
+  command->callback([which, action] {
+    *action = [] {
+      fmt::print("{}", rules::ProxyConfigSchema());
+      return 0;
+    };
+  });
+}
+
+}  // namespace sallyport::cli

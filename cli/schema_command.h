@@ -1,0 +1,18 @@
+#ifndef SALLYPORT_CLI_SCHEMA_COMMAND_H_
+#define SALLYPORT_CLI_SCHEMA_COMMAND_H_
+
+#include <functional>
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace sallyport::cli {
+
+// Adds `sallyport schema proxy-config`, which prints a JSON Schema. When the command line asks for
+// it, `*action` becomes what shall run; it returns the exit status.
+void AddSchemaCommand(CLI::App& app, std::function<int()>* action);
+
+}  // namespace sallyport::cli
+
+#endif  // SALLYPORT_CLI_SCHEMA_COMMAND_H_
