@@ -1,5 +1,6 @@
 #include "ca/bundle.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,10 +34,14 @@ const char* NonEmptyVariable(const char* name) {
   return value != nullptr && *value != '\0' ? value : nullptr;
 }
 
+bool CanWriteInto(const char* folder) {
+  return faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 absl::StatusOr<std::string> MakePrivateFolder() {
   const char* parent = NonEmptyVariable("XDG_RUNTIME_DIR");
   // A runtime folder that a login manager promised may be gone, as under su(1).
-  if (parent == nullptr || access(parent, W_OK | X_OK) != 0) parent = NonEmptyVariable("TMPDIR");
+  if (parent == nullptr || !CanWriteInto(parent)) parent = NonEmptyVariable("TMPDIR");
   if (parent == nullptr) parent = "/tmp";
   std::string folder = fmt::format("{}/sallyport-ca.XXXXXX", parent);
   // mkdtemp(3) makes it with mode 0700.
@@ -61,7 +66,7 @@ absl::Status CheckFolder(const std::string& folder) {
   if (!S_ISDIR(status.st_mode)) {
     return absl::InvalidArgumentError(fmt::format("the CA folder {} is not a folder", folder));
   }
-  if (access(folder.c_str(), W_OK | X_OK) != 0) {
+  if (!CanWriteInto(folder.c_str())) {
     return ErrnoStatus(errno, fmt::format("cannot write into the CA folder {}", folder));
   }
   return absl::OkStatus();

@@ -14,6 +14,8 @@ namespace {
 constexpr int kDigitalSignature = 0;
 constexpr int kKeyCertSign = 5;
 constexpr int kCrlSign = 6;
+// OpenSSL writes a BOOLEAN's value as it stands, and DER has but one for true (X.690 §11.1).
+constexpr int kDerTrue = 0xFF;
 
 absl::StatusOr<X509ExtensionPtr> Encode(int nid, Criticality criticality, void* value) {
   X509ExtensionPtr extension(X509V3_EXT_i2d(nid, static_cast<int>(criticality), value));
@@ -69,7 +71,7 @@ std::optional<KeyIdentifier> SubjectKeyIdentifierOf(X509* certificate) {
 absl::StatusOr<X509ExtensionPtr> AuthorityConstraints() {
   BasicConstraintsPtr constraints(BASIC_CONSTRAINTS_new());
   if (!constraints) return OutOfMemory();
-  constraints->ca = 1;
+  constraints->ca = kDerTrue;
   constraints->pathlen = ASN1_INTEGER_new();
   if (constraints->pathlen == nullptr || ASN1_INTEGER_set(constraints->pathlen, 0) != 1) {
     return OutOfMemory();

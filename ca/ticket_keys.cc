@@ -93,7 +93,7 @@ int Seal(TicketKeys* keys, unsigned char* name, unsigned char* iv, EVP_CIPHER_CT
   return kAccepted;
 }
 
-int Open(TicketKeys* keys, const unsigned char* name, const unsigned char* iv,
+int Open(const SSL* ssl, TicketKeys* keys, const unsigned char* name, const unsigned char* iv,
          EVP_CIPHER_CTX* cipher, MacContext* mac) {
   const TicketKeys::Found found =
       keys->Find(std::span<const uint8_t, TicketKeys::kNameSize>(name, TicketKeys::kNameSize));
@@ -102,13 +102,15 @@ int Open(TicketKeys* keys, const unsigned char* name, const unsigned char* iv,
       EVP_DecryptInit_ex(cipher, TicketCipher(), nullptr, Bytes(found.key->cipher_key), iv) != 1) {
     return kError;
   }
-  return found.renew ? kAcceptedRenew : kAccepted;
+  // TLS 1.3 clients use a ticket once (RFC 8446, appendix C.4) and need the next one for the next
+  // time; OpenSSL sends it only when told.
+  return found.renew || SSL_version(ssl) == TLS1_3_VERSION ? kAcceptedRenew : kAccepted;
 }
 
 int OnTicket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
              MacContext* mac, int sealing) {
   auto* keys = static_cast<TicketKeys*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ContextIndex()));
-  return sealing == 1 ? Seal(keys, name, iv, cipher, mac) : Open(keys, name, iv, cipher, mac);
+  return sealing == 1 ? Seal(keys, name, iv, cipher, mac) : Open(ssl, keys, name, iv, cipher, mac);
 }
 
 }  // namespace
