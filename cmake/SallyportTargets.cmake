@@ -9,6 +9,19 @@ target_precompile_headers(sallyport_pch PRIVATE
   <string> <string_view> <unordered_map> <utility> <vector>
   <absl/status/status.h> <absl/status/statusor.h> <fmt/core.h>)
 
+if(SALLYPORT_SANITIZER STREQUAL "thread")
+  set(source "${CMAKE_SOURCE_DIR}/cmake/tsan_abseil.cc")
+  add_library(tsan_abseil STATIC "${source}")
+  target_link_libraries(tsan_abseil PRIVATE absl::synchronization)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
+  file(STRINGS "${source}" wrapped REGEX "_ZN")
+  foreach(line IN LISTS wrapped)
+    string(REGEX MATCH "_ZN[A-Za-z0-9_]+" symbol "${line}")
+    target_link_options(tsan_abseil INTERFACE "-Wl,--wrap=${symbol}")
+  endforeach()
+  target_link_libraries(sallyport_flags INTERFACE tsan_abseil)
+endif()
+
 # sallyport_library(NAME SOURCES… [DEPS…] [PRIVATE_DEPS…])
 # Defines the static library sallyport_NAME, alias sallyport::NAME.
 function(sallyport_library name)

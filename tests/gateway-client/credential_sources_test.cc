@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "base/status.h"
 #include "tests/gateway-client/temporary_folder.h"
 
@@ -57,6 +58,7 @@ class CredentialSourcesTest : public testing::Test {
       : sources_([this](std::shared_ptr<const ValueTable> table) {
           absl::MutexLock lock(&mutex_);
           latest_ = std::move(table);
+          published_.SignalAll();
         }) {}
 
   // The value at `index` after Follow; nothing if it has none.
@@ -73,12 +75,17 @@ class CredentialSourcesTest : public testing::Test {
       const auto& entry = latest_->at(0);
       return entry == nullptr ? !value.has_value() : value == entry->value.Reveal();
     };
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
     absl::MutexLock lock(&mutex_);
-    return mutex_.AwaitWithTimeout(absl::Condition(&arrived), absl::Seconds(20));
+    while (!arrived()) {
+      if (published_.WaitWithDeadline(&mutex_, deadline)) return arrived();
+    }
+    return true;
   }
 
   TemporaryFolder folder_;
   absl::Mutex mutex_;
+  absl::CondVar published_;
   std::shared_ptr<const ValueTable> latest_ ABSL_GUARDED_BY(mutex_);
   CredentialSources sources_;
 };
