@@ -36,6 +36,8 @@ THIRD_PARTY = {
     "absl/functional/": EVERYWHERE,
     "absl/hash/": EVERYWHERE,
     "absl/status/": EVERYWHERE,
+    # Abseil's own string_view, which its containers' hash functions take.
+    "absl/strings/string_view.h": EVERYWHERE,
     "absl/synchronization/": EVERYWHERE,
     "fmt/": EVERYWHERE,
     "spdlog/": {"base"},
