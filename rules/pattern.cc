@@ -68,7 +68,6 @@ absl::StatusOr<std::string> CanonicalGlobLabel(std::string_view label) {
 }
 
 absl::StatusOr<Pattern> ParseWildcard(std::string_view host) {
-  if (host.size() > 1 && host.ends_with('.')) host.remove_suffix(1);
   std::string_view rest = host;
   if (rest.starts_with("**.")) {
     rest.remove_prefix(3);
@@ -76,6 +75,7 @@ absl::StatusOr<Pattern> ParseWildcard(std::string_view host) {
     rest.remove_prefix(2);
   }
   const bool any_depth = rest.size() != host.size();
+  if (rest.size() > 1 && rest.ends_with('.')) rest.remove_suffix(1);
   if (rest.find("**") != rest.npos) {
     return absl::InvalidArgumentError(
         "'**' can only stand at the beginning, as in \"**.example.com\"");
@@ -96,7 +96,10 @@ absl::StatusOr<Pattern> ParseWildcard(std::string_view host) {
     start = end + 1;
   }
   if (name.size() > 253) return absl::InvalidArgumentError("the host is longer than 253 bytes");
-  if (EndsInNumber(name)) {
+  // "192.0.2.*" is meant as addresses too, though a name could be so called.
+  const bool only_numbers = name.find_first_not_of("0123456789.*") == name.npos &&
+                            name.find_first_not_of(".*") != name.npos;
+  if (EndsInNumber(name) || only_numbers) {
     return absl::InvalidArgumentError(
         "an address takes no '*'; write a range, as \"192.0.2.0/24\"");
   }
