@@ -1,0 +1,54 @@
+"""`sallyport run`: a command with the proxy as its way out."""
+
+import json
+from pathlib import Path
+
+from harness import program
+
+
+class ChildRunner:
+    """Runs commands under `sallyport run --isolation none`, each in a folder of its own."""
+
+    def __init__(self, folder, pki, search):
+        self._folder = Path(folder)
+        self._pki = pki
+        self._search = search
+        self._count = 0
+        self.audit_file = None
+        self.workdir = None
+
+    def command_line(self, command, config=None, routes=None, args=()):
+        """The arguments after the program's name; writes the configuration they name."""
+        folder = self._folder / str(self._count)
+        self._count += 1
+        self.home = folder / "home"
+        self.workdir = folder / "work"
+        self.home.mkdir(parents=True)
+        self.workdir.mkdir()
+        config_file = folder / "proxy-config.json"
+        config_file.write_text(config if isinstance(config, str) else json.dumps(config or {}))
+        self.audit_file = folder / "audit.jsonl"
+        line = [
+            "run", "--isolation", "none",
+            "--config", config_file,
+            "--upstream-ca", self._pki.root.file,
+            "--audit-log", self.audit_file,
+            "--log-level", "debug",
+        ]  # fmt: skip
+        for name, origin in (routes or {}).items():
+            line += ["--connect-to", f"{name}:{origin.address}"]
+        return [str(a) for a in [*line, *args, "--", *command]]
+
+    def run(self, command, config=None, routes=None, args=(), env=None, **options):
+        """Runs `command` to its end and searches all that it could see for the secrets."""
+        line = self.command_line(command, config, routes, args)
+        options.setdefault("cwd", self.workdir)
+        result = program.run_program(line, self.home, env, **options)
+        self._search.check(result.stdout, "the child's output")
+        self._search.check(result.stderr, "the log at level debug")
+        if self.audit_file.exists():
+            self._search.check(self.audit_file.read_bytes(), "the audit log")
+        return result
+
+    def audit(self):
+        return [json.loads(line) for line in self.audit_file.read_text().splitlines()]
