@@ -1,5 +1,7 @@
 #include "cli/check_command.h"
 
+#include <fmt/core.h>
+
 #include <cstdio>
 #include <memory>
 #include <string>

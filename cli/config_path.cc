@@ -1,5 +1,7 @@
 #include "cli/config_path.h"
 
+#include <fmt/core.h>
+
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>

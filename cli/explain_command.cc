@@ -1,5 +1,7 @@
 #include "cli/explain_command.h"
 
+#include <fmt/core.h>
+
 #include <unistd.h>
 
 #include <cstdio>

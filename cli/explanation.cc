@@ -1,5 +1,7 @@
 #include "cli/explanation.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "base/json.h"

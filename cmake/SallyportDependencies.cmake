@@ -23,11 +23,11 @@ target_compile_definitions(llhttp PUBLIC LLHTTP_STRICT_MODE=1)
 # Generated code: its style is not ours to judge.
 target_compile_options(llhttp PRIVATE -w)
 
-# sallyport_tls: the TLS library chosen by SALLYPORT_TLS.
-add_library(sallyport_tls INTERFACE)
+# tls_backend: the TLS library chosen by SALLYPORT_TLS.
+add_library(tls_backend INTERFACE)
 if(SALLYPORT_TLS STREQUAL "openssl")
   find_package(OpenSSL 3.0 REQUIRED)
-  target_link_libraries(sallyport_tls INTERFACE OpenSSL::SSL OpenSSL::Crypto)
+  target_link_libraries(tls_backend INTERFACE OpenSSL::SSL OpenSSL::Crypto)
 else()
   # Debian's Android BoringSSL lives beside OpenSSL under its own prefix; the run path finds it
   # again without any help from the environment.
@@ -38,9 +38,9 @@ else()
   find_library(BORINGSSL_CRYPTO crypto PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/android
                NO_DEFAULT_PATH REQUIRED)
   get_filename_component(boringssl_library_dir "${BORINGSSL_SSL}" DIRECTORY)
-  target_include_directories(sallyport_tls SYSTEM BEFORE INTERFACE "${BORINGSSL_INCLUDE_DIR}")
-  target_link_libraries(sallyport_tls INTERFACE "${BORINGSSL_SSL}" "${BORINGSSL_CRYPTO}")
-  target_link_options(sallyport_tls INTERFACE "-Wl,-rpath,${boringssl_library_dir}")
+  target_include_directories(tls_backend SYSTEM BEFORE INTERFACE "${BORINGSSL_INCLUDE_DIR}")
+  target_link_libraries(tls_backend INTERFACE "${BORINGSSL_SSL}" "${BORINGSSL_CRYPTO}")
+  target_link_options(tls_backend INTERFACE "-Wl,-rpath,${boringssl_library_dir}")
 endif()
 
 if(SALLYPORT_BUILD_TESTS)

@@ -1,0 +1,358 @@
+#include "proxy/exchange/exchange.h"
+
+#include <time.h>
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "base/log.h"
+#include "proxy/exchange/inject.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using http::BodyKind;
+using http::LocalReply;
+using http::ReplyCode;
+
+uint64_t MonotonicNs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+ReplyCode CodeOf(upstream::DialErrorKind kind) {
+  switch (kind) {
+    case upstream::DialErrorKind::kDns:
+      return ReplyCode::kDnsFailure;
+    case upstream::DialErrorKind::kAddressDenied:
+      return ReplyCode::kAddressDenied;
+    case upstream::DialErrorKind::kUnreachable:
+      return ReplyCode::kUpstreamUnreachable;
+    case upstream::DialErrorKind::kTimeout:
+      return ReplyCode::kUpstreamTimeout;
+    case upstream::DialErrorKind::kTls:
+      return ReplyCode::kUpstreamTls;
+  }
+  return ReplyCode::kUpstreamUnreachable;
+}
+
+// RFC 9110 §9.2.2.
+bool IsIdempotent(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" ||
+         method == "DELETE" || method == "TRACE";
+}
+
+}  // namespace
+
+LocalReply DialFailure(const rules::Authority& authority, const upstream::DialError& error) {
+  return {.code = CodeOf(error.kind),
+          .message = error.message,
+          .host = authority.host.name,
+          .rule = error.by,
+          .hint = {}};
+}
+
+Exchange::Exchange(ExchangePool* pool)
+    : pool_(pool),
+      context_(pool->context()),
+      stall_timer_(context_->codec->loop, [this] { OnStall(); }) {}
+
+Exchange::~Exchange() = default;
+
+void Exchange::Begin(http::ServerStream* stream, Channel* channel, Owner* owner) {
+  stream_ = stream;
+  channel_ = channel;
+  owner_ = owner;
+  request_ = nullptr;
+  upstream_ = nullptr;
+  waiting_ = reused_ = retried_ = head_sent_ = upgraded_ = body_sent_ = false;
+  request_ended_ = reply_ended_ = streaming_ = denied_ = false;
+  request_bytes_ = response_bytes_ = leased_ns_ = 0;
+  status_ = 0;
+  path_.clear();
+  method_.clear();
+  protocol_ = {};
+  error_.clear();
+  decided_by_.clear();
+  plan_.applied.clear();
+  if (context_->audit != nullptr) started_ns_ = MonotonicNs();
+  stream->SetListener(this);
+}
+
+void Exchange::Refuse(http::ServerStream* stream, LocalReply reply, Channel* channel,
+                      Owner* owner) {
+  Begin(stream, channel, owner);
+  plan_.authority = channel->authority.value_or(rules::Authority());
+  plan_.tls = channel->tls;
+  Reply(std::move(reply));
+}
+
+void Exchange::Start(http::ServerStream* stream, http::RequestHead* request, Channel* channel,
+                     Owner* owner) {
+  Begin(stream, channel, owner);
+  request_ = request;
+  if (context_->audit != nullptr) {
+    path_.assign(PathWithoutQuery(request->path));
+    method_.assign(request->method);
+    protocol_ = stream->protocol();
+  }
+  if (context_->shutting_down) {
+    Reply({ReplyCode::kShuttingDown, "the proxy is shutting down", {}, {}, {}});
+    return;
+  }
+  std::optional<LocalReply> refused = DecideRequest(*request, channel, context_->snapshot, &plan_);
+  if (!refused.has_value()) refused = PrepareRequest(plan_, request);
+  if (refused.has_value()) {
+    Reply(*std::move(refused));
+    return;
+  }
+  if (request->body.kind != BodyKind::kNone) stream_->PauseRequest();
+  Touch();
+  Acquire(upstream::Pool::Reuse::kAllowed);
+}
+
+void Exchange::Acquire(upstream::Pool::Reuse reuse) {
+  waiting_ = true;
+  const upstream::Pool::Lease lease = context_->pool->Acquire(
+      plan_.tls, plan_.authority, {plan_.snapshot->rules, plan_.decision}, reuse, this);
+  if (lease.stream != nullptr) OnLeased(lease);
+}
+
+// ---- Forward
+
+void Exchange::OnLeased(const upstream::Pool::Lease& lease) {
+  waiting_ = false;
+  upstream_ = lease.stream;
+  reused_ = lease.reused;
+  if (context_->audit != nullptr) leased_ns_ = MonotonicNs();
+  upstream_protocol_ = upstream_->protocol();
+  upstream_->SetListener(this);
+  upstream_->SendHead(*request_);
+  if (request_ended_) upstream_->EndRequest();
+  stream_->ResumeRequest();
+}
+
+void Exchange::OnLeaseFailed(const upstream::DialError& error) {
+  waiting_ = false;
+  decided_by_ = error.by;
+  Reply(DialFailure(plan_.authority, error));
+}
+
+void Exchange::OnRequestData(std::string_view bytes) {
+  request_bytes_ += bytes.size();
+  body_sent_ = true;
+  Touch();
+  if (upstream_ == nullptr || reply_ended_) return;
+  if (upstream_->SendBody(bytes) == net::WriteResult::kBlocked) stream_->PauseRequest();
+}
+
+void Exchange::OnRequestDrained() {
+  Touch();
+  stream_->ResumeRequest();
+}
+
+void Exchange::OnRequestTrailers(const http::HeaderList& trailers) {
+  if (upstream_ != nullptr) upstream_->SendTrailers(FilterRequestTrailers(plan_, trailers));
+}
+
+void Exchange::OnRequestEnd() {
+  request_ended_ = true;
+  if (upstream_ != nullptr) upstream_->EndRequest();
+  if (upgraded_ && reply_ended_) Finish();
+}
+
+void Exchange::OnClientGone(std::string_view reason) {
+  stream_ = nullptr;
+  error_ = reason;
+  Finish();
+}
+
+// ---- Respond
+
+void Exchange::OnInformational(http::ResponseHead* head) {
+  Touch();
+  PrepareReply(plan_.tls, head);
+  stream_->SendInformational(*head);
+}
+
+void Exchange::OnReplyHead(http::ResponseHead* head) {
+  Touch();
+  PrepareReply(plan_.tls, head);
+  status_ = head->status;
+  head_sent_ = true;
+  upgraded_ = head->status == 101;
+  streaming_ = upgraded_ || head->body.kind == BodyKind::kStreamed ||
+               head->body.kind == BodyKind::kUntilClose;
+  if (streaming_) stall_timer_.Stop();
+  // The upgraded protocol's bytes go both ways from here.
+  if (upgraded_) request_ended_ = false;
+  stream_->SendHead(*head);
+  if (upgraded_) stream_->ResumeRequest();
+}
+
+void Exchange::OnReplyData(std::string_view bytes) {
+  response_bytes_ += bytes.size();
+  Touch();
+  if (stream_->SendBody(bytes) == net::WriteResult::kBlocked) upstream_->PauseReply();
+}
+
+void Exchange::OnResponseDrained() {
+  Touch();
+  if (upstream_ != nullptr) upstream_->ResumeReply();
+}
+
+void Exchange::OnReplyTrailers(const http::HeaderList& trailers) {
+  stream_->SendTrailers(FilterReplyTrailers(trailers));
+}
+
+void Exchange::OnReplyEnd(net::EndKind kind) {
+  reply_ended_ = true;
+  if (upgraded_ && !request_ended_) {
+    stream_->EndResponse(kind);
+    return;
+  }
+  ReleaseUpstream();
+  http::ServerStream* stream = std::exchange(stream_, nullptr);
+  // Before the stream goes on to its next request, so that this exchange can serve that one too.
+  Finish();
+  stream->EndResponse(kind);
+}
+
+bool Exchange::MayRetry(bool nothing_received) const {
+  return reused_ && !retried_ && nothing_received && !body_sent_ &&
+         request_->body.kind == BodyKind::kNone && IsIdempotent(request_->method);
+}
+
+void Exchange::OnReplyError(http::StreamError error, bool nothing_received,
+                            const std::string& detail) {
+  ReleaseUpstream();
+  if (head_sent_) {
+    AbortReply(detail);
+    return;
+  }
+  if (MayRetry(nothing_received)) {
+    retried_ = true;
+    Acquire(upstream::Pool::Reuse::kForbidden);
+    return;
+  }
+  const ReplyCode code = error == http::StreamError::kProtocol || !nothing_received
+                             ? ReplyCode::kUpstreamProtocol
+                             : ReplyCode::kUpstreamUnreachable;
+  Reply({code, detail, plan_.authority.host.name, {}, {}});
+}
+
+// ---- Finish
+
+void Exchange::Touch() {
+  if (!streaming_) stall_timer_.Start(context_->stall_timeout);
+}
+
+void Exchange::OnStall() {
+  if (head_sent_) {
+    AbortReply("no byte moved in time");
+    return;
+  }
+  Reply({ReplyCode::kUpstreamTimeout,
+         "the upstream did not answer in time",
+         plan_.authority.host.name,
+         {},
+         {}});
+}
+
+void Exchange::Reply(LocalReply reply) {
+  ReleaseUpstream();
+  status_ = http::StatusOf(reply.code);
+  denied_ = status_ == 403 || status_ == 421 || status_ == 405;
+  error_ = http::NameOf(reply.code);
+  if (decided_by_.empty()) decided_by_ = reply.rule;
+  if (denied_ && context_->snapshot->rules->log_blocked()) {
+    log::Info("proxy", "request refused",
+              {{"host", plan_.authority.host.name}, {"reason", error_}, {"by", reply.rule}});
+  }
+  const bool head_only = request_ != nullptr && request_->method == "HEAD";
+  http::ServerStream* stream = std::exchange(stream_, nullptr);
+  Finish();
+  http::SendLocalReply(stream, reply, head_only);
+}
+
+void Exchange::AbortReply(std::string_view why) {
+  error_ = why;
+  http::ServerStream* stream = std::exchange(stream_, nullptr);
+  Finish();
+  stream->Abort();
+}
+
+void Exchange::ReleaseUpstream() {
+  if (waiting_) {
+    context_->pool->Cancel(this);
+    waiting_ = false;
+  }
+  if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->Release();
+}
+
+void Exchange::Cancel() {
+  stream_ = nullptr;
+  owner_ = nullptr;
+  if (error_.empty()) error_ = "the connection was closed";
+  Finish();
+}
+
+void Exchange::Finish() {
+  ReleaseUpstream();
+  stall_timer_.Stop();
+  Audit();
+  plan_.snapshot = nullptr;
+  Owner* owner = std::exchange(owner_, nullptr);
+  if (owner != nullptr) owner->OnExchangeDone(this);
+  pool_->Give(this);
+}
+
+void Exchange::Audit() {
+  if (context_->audit == nullptr) return;
+  const uint64_t now = MonotonicNs();
+  const auto to_ms = [](uint64_t ns) { return static_cast<double>(ns) / 1e6; };
+  audit::AuditRecord& record = context_->record;
+  record.Clear();
+  record.event = denied_ ? audit::AuditEvent::kDenied : audit::AuditEvent::kRequest;
+  record.client = channel_->client;
+  record.scheme = plan_.tls ? "https" : "http";
+  record.host = plan_.authority.host.name;
+  record.port = plan_.authority.port;
+  record.path = path_;
+  record.method = method_;
+  record.protocol = protocol_;
+  record.decision = denied_ ? "denied" : "allowed";
+  record.by = decided_by_.empty() ? plan_.decision.by : std::string_view(decided_by_);
+  if (leased_ns_ != 0) {
+    record.upstream_protocol = upstream_protocol_;
+    record.upstream_ms = to_ms(now - leased_ns_);
+    for (const uint16_t index : plan_.applied) {
+      const rules::CredentialRule& rule = plan_.snapshot->rules->rules()[index];
+      if (record.rule.empty()) record.rule = rule.name;
+      record.injected.push_back(rule.target_kind == rules::TargetKind::kHeader
+                                    ? absl::AsciiStrToLower(rule.target)
+                                    : rule.target);
+    }
+  }
+  record.status = status_;
+  record.request_bytes = request_bytes_;
+  record.response_bytes = response_bytes_;
+  record.duration_ms = to_ms(now - started_ns_);
+  record.error = error_;
+  context_->audit->Record(std::move(record));
+}
+
+Exchange* ExchangePool::Take() {
+  if (free_.empty()) {
+    all_.push_back(std::make_unique<Exchange>(this));
+    return all_.back().get();
+  }
+  Exchange* exchange = free_.back();
+  free_.pop_back();
+  return exchange;
+}
+
+void ExchangePool::Give(Exchange* exchange) { free_.push_back(exchange); }
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,196 @@
+#include "proxy/exchange/request_policy.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "base/status.h"
+
+namespace sallyport::proxy {
+namespace {
+
+using http::LocalReply;
+using http::ReplyCode;
+using http::RequestHead;
+
+constexpr uint16_t kHttpPort = 80;
+constexpr uint16_t kHttpsPort = 443;
+
+LocalReply BadRequest(std::string message) {
+  return {.code = ReplyCode::kBadRequest,
+          .message = std::move(message),
+          .host = {},
+          .rule = {},
+          .hint = {}};
+}
+
+// Whether `text`, in the spelling nearly every client uses, is `authority`.
+bool IsPlainly(std::string_view text, const rules::Authority& authority, uint16_t default_port) {
+  return authority.port == default_port && text == authority.host.name;
+}
+
+// Inside a CONNECT every name must be the one that was asked for.
+std::optional<LocalReply> AgreeInside(const RequestHead& request, const Channel& channel) {
+  const rules::Authority& authority = *channel.authority;
+  // A Host without a port means the tunnel's: that is the only place the request can go.
+  const uint16_t default_port = authority.port;
+  if (request.method == "CONNECT") {
+    return LocalReply{.code = ReplyCode::kMethodNotAllowed,
+                      .message = "CONNECT inside a CONNECT tunnel",
+                      .host = authority.host.name,
+                      .rule = {},
+                      .hint = "open a new connection to the proxy"};
+  }
+  if (!request.scheme.empty()) {
+    const auto target = rules::ParseAuthority(request.authority, default_port);
+    const bool same_scheme = request.scheme == (channel.tls ? "https" : "http");
+    if (!target.ok() || *target != authority || !same_scheme) {
+      return BadRequest(fmt::format("the request's URI is not of {}, which this tunnel is for",
+                                    authority.ToString()));
+    }
+  }
+  if (request.host.empty()) return std::nullopt;  // HTTP/1.0
+  if (IsPlainly(request.host, authority, default_port)) return std::nullopt;
+  const auto host = rules::ParseAuthority(request.host, default_port);
+  if (!host.ok()) return BadRequest(fmt::format("Host is invalid: {}", Message(host.status())));
+  if (*host == authority) return std::nullopt;
+  return LocalReply{.code = ReplyCode::kAuthorityMismatch,
+                    .message = fmt::format("the request is for {}, this tunnel for {}",
+                                           host->ToString(), authority.ToString()),
+                    .host = host->host.name,
+                    .rule = {},
+                    .hint = {}};
+}
+
+// Of a request that was sent to the proxy itself.
+std::optional<LocalReply> ReadForwardTarget(const RequestHead& request, RequestPlan* plan) {
+  if (request.scheme.empty()) {
+    LocalReply reply = BadRequest("this is an HTTP proxy, not a web server");
+    reply.hint = "set HTTP_PROXY and HTTPS_PROXY to this address, or with curl use --proxy";
+    return reply;
+  }
+  plan->tls = request.scheme == "https";
+  const uint16_t default_port = plan->tls ? kHttpsPort : kHttpPort;
+  auto target = rules::ParseAuthority(request.authority, default_port);
+  if (!target.ok()) {
+    return BadRequest(fmt::format("the target's host is invalid: {}", Message(target.status())));
+  }
+  if (!request.host.empty()) {
+    const auto host = rules::ParseAuthority(request.host, default_port);
+    if (!host.ok()) return BadRequest(fmt::format("Host is invalid: {}", Message(host.status())));
+  }
+  plan->authority = *std::move(target);
+  return std::nullopt;
+}
+
+// Most paths are in normal form already; looking costs no memory.
+bool IsNormalPath(std::string_view path) {
+  return path.find('%') == path.npos && path.find("//") == path.npos &&
+         path.find("/.") == path.npos;
+}
+
+std::optional<LocalReply> NormalizeTarget(const RequestHead& request, RequestPlan* plan) {
+  const std::string_view path = PathWithoutQuery(request.path);
+  plan->path_is_normal = path == "*" || IsNormalPath(path);
+  plan->normalized_path.clear();
+  if (plan->path_is_normal) return std::nullopt;
+  std::optional<std::string> normal = rules::NormalizePath(path);
+  if (!normal.has_value()) {
+    return BadRequest("the path climbs above the root, or has a malformed percent-escape");
+  }
+  plan->normalized_path = *std::move(normal);
+  return std::nullopt;
+}
+
+void DecideHost(Channel* channel, RequestPlan* plan) {
+  const rules::RuleSet& rules = *plan->snapshot->rules;
+  if (!channel->authority.has_value()) {
+    plan->decision = rules.DecideHost(plan->authority);
+    plan->candidates.clear();
+    rules.FindRules(plan->authority, &plan->candidates);
+    return;
+  }
+  if (channel->decided_by != plan->snapshot) {
+    channel->decided_by = plan->snapshot;
+    channel->decision = rules.DecideHost(*channel->authority);
+    channel->candidates.clear();
+    rules.FindRules(*channel->authority, &channel->candidates);
+  }
+  plan->decision = channel->decision;
+  plan->candidates = channel->candidates;
+}
+
+// "Max-Forwards: 0" makes the proxy the last recipient (RFC 9110 §7.6.2), and TRACE makes the last
+// recipient echo the request: neither is answered for a host that gets a credential.
+bool EndsHere(const RequestHead& request) {
+  if (request.method == "TRACE") return true;
+  const http::Header* max_forwards = request.headers.Find(http::HeaderId::kMaxForwards);
+  return max_forwards != nullptr && max_forwards->value == "0";
+}
+
+std::optional<LocalReply> PickRules(const RequestHead& request, RequestPlan* plan) {
+  plan->applied.clear();
+  const std::string_view path = plan->MatchedPath(PathWithoutQuery(request.path));
+  const std::string& host = plan->authority.host.name;
+  for (const uint16_t index : plan->candidates) {
+    const rules::CredentialRule& rule = plan->snapshot->rules->rules()[index];
+    if (!rule.Matches(request.method, path)) continue;
+    if (plan->snapshot->credentials[index] == nullptr) {
+      if (!rule.required) continue;
+      return LocalReply{.code = ReplyCode::kCredentialUnavailable,
+                        .message = fmt::format("the credential of {} cannot be had", rule.name),
+                        .host = host,
+                        .rule = rule.name,
+                        .hint = {}};
+    }
+    if (!plan->tls && !rule.plaintext) {
+      return LocalReply{.code = ReplyCode::kPlaintextCredential,
+                        .message = fmt::format("{} would send its credential to {} over plain http",
+                                               rule.name, host),
+                        .host = host,
+                        .rule = rule.name,
+                        .hint = {}};
+    }
+    plan->applied.push_back(index);
+    if (!rule.continues) break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view PathWithoutQuery(std::string_view path) { return path.substr(0, path.find('?')); }
+
+LocalReply HostDenied(const rules::Authority& authority, std::string_view by) {
+  return {.code = ReplyCode::kHostDenied,
+          .message = fmt::format("{} is refused by {}", authority.ToString(), by),
+          .host = authority.host.name,
+          .rule = std::string(by),
+          .hint = {}};
+}
+
+std::optional<LocalReply> DecideRequest(const RequestHead& request, Channel* channel,
+                                        const std::shared_ptr<const Snapshot>& snapshot,
+                                        RequestPlan* plan) {
+  plan->snapshot = snapshot;
+  if (channel->authority.has_value()) {
+    plan->tls = channel->tls;
+    if (std::optional<LocalReply> refused = AgreeInside(request, *channel)) return refused;
+    plan->authority = *channel->authority;
+  } else if (std::optional<LocalReply> refused = ReadForwardTarget(request, plan)) {
+    return refused;
+  }
+  if (std::optional<LocalReply> refused = NormalizeTarget(request, plan)) return refused;
+  DecideHost(channel, plan);
+  if (!plan->decision.allowed) return HostDenied(plan->authority, plan->decision.by);
+  if (!plan->candidates.empty() && EndsHere(request)) {
+    return LocalReply{.code = ReplyCode::kMethodNotAllowed,
+                      .message = "TRACE and Max-Forwards: 0 could echo a credential",
+                      .host = plan->authority.host.name,
+                      .rule = {},
+                      .hint = {}};
+  }
+  return PickRules(request, plan);
+}
+
+}  // namespace sallyport::proxy

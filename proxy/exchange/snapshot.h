@@ -1,0 +1,33 @@
+#ifndef SALLYPORT_PROXY_EXCHANGE_SNAPSHOT_H_
+#define SALLYPORT_PROXY_EXCHANGE_SNAPSHOT_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/secret.h"
+#include "rules/placeholder.h"
+#include "rules/rule_set.h"
+
+namespace sallyport::proxy {
+
+// A rule's secret, in the forms that requests need.
+struct RuleCredential {
+  // As the source gave it: what a placeholder becomes.
+  SecretString raw;
+  // The rule's format filled in; for a query target percent-encoded.
+  SecretString written;
+};
+
+// Everything an exchange reads of the configuration, at one moment. Immutable; a new one takes its
+// place as a whole, and exchanges keep the one they began with.
+struct Snapshot {
+  std::shared_ptr<const rules::RuleSet> rules;
+  // By rule; null where the source has no value.
+  std::vector<std::shared_ptr<const RuleCredential>> credentials;
+  rules::PlaceholderIndex placeholders;
+};
+
+}  // namespace sallyport::proxy
+
+#endif  // SALLYPORT_PROXY_EXCHANGE_SNAPSHOT_H_

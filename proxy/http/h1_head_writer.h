@@ -1,0 +1,23 @@
+#ifndef SALLYPORT_PROXY_HTTP_H1_HEAD_WRITER_H_
+#define SALLYPORT_PROXY_HTTP_H1_HEAD_WRITER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "proxy/http/message.h"
+
+namespace sallyport::http {
+
+enum class ConnectionField : uint8_t { kNone, kClose, kKeepAlive };
+
+// Both append a head in HTTP/1.1's form, built from what was understood. Framing and connection
+// fields follow from the other members; `headers` must not hold any but Content-Length.
+void WriteRequestHead(const RequestHead& request, std::string* out);
+void WriteResponseHead(const ResponseHead& response, ConnectionField connection, std::string* out);
+
+// "name: value" lines and the empty line after them.
+void WriteFields(const HeaderList& fields, std::string* out);
+
+}  // namespace sallyport::http
+
+#endif  // SALLYPORT_PROXY_HTTP_H1_HEAD_WRITER_H_

@@ -1,0 +1,73 @@
+#include "proxy/net/lingering_close.h"
+
+#include <chrono>
+#include <utility>
+
+#include "proxy/net/timer.h"
+
+namespace sallyport::net {
+namespace {
+
+constexpr std::chrono::minutes kLongestFlush(5);
+constexpr std::chrono::seconds kLongestWait(2);
+constexpr size_t kMostBytes = size_t{1} * 1024 * 1024;
+
+// Owns itself until the peer has ended, or time or bytes run out.
+class Lingering final : public Retirable, private TransportListener {
+ public:
+  explicit Lingering(TransportPtr transport)
+      : loop_(transport->loop()),
+        transport_(std::move(transport)),
+        timer_(&loop_, [this] { Finish(); }) {
+    transport_->SetListener(this);
+    transport_->Shutdown(EndKind::kClean);
+    for (PauseReason reason :
+         {PauseReason::kBackpressure, PauseReason::kPipelining, PauseReason::kSetup}) {
+      transport_->Resume(reason);
+    }
+    timer_.Start(kLongestFlush);
+  }
+
+  void Retire() override { transport_.reset(); }
+  EventLoop& loop() override { return loop_; }
+
+ private:
+  void OnData(std::string_view bytes) override {
+    dropped_ += bytes.size();
+    if (dropped_ > kMostBytes) Finish();
+  }
+  void OnEnd(EndKind) override {
+    if (flushed_) Finish();
+  }
+  void OnDrained() override {}
+  void OnShutdownDone() override {
+    flushed_ = true;
+    if (transport_->read_ended()) {
+      Finish();
+    } else {
+      timer_.Start(kLongestWait);
+    }
+  }
+  void OnError(TransportError, const std::string&) override { Finish(); }
+
+  void Finish() {
+    if (transport_ == nullptr) return;
+    timer_.Stop();
+    RetirePtr<Lingering>(this).reset();
+  }
+
+  EventLoop& loop_;
+  TransportPtr transport_;
+  Timer timer_;
+  size_t dropped_ = 0;
+  bool flushed_ = false;
+};
+
+}  // namespace
+
+void LingeringClose(TransportPtr transport) {
+  // NOLINTNEXTLINE(bugprone-unused-raii,cppcoreguidelines-owning-memory): it owns itself.
+  new Lingering(std::move(transport));
+}
+
+}  // namespace sallyport::net

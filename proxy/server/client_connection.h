@@ -1,0 +1,120 @@
+#ifndef SALLYPORT_PROXY_SERVER_CLIENT_CONNECTION_H_
+#define SALLYPORT_PROXY_SERVER_CLIENT_CONNECTION_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/tunnel.h"
+#include "proxy/http/h1_server.h"
+#include "proxy/net/timer.h"
+#include "proxy/tls/server_context.h"
+#include "proxy/tls/tls_transport.h"
+#include "proxy/upstream/dial.h"
+
+namespace sallyport::proxy {
+
+// What the connections of one worker share. Outlives them.
+struct ConnectionContext {
+  ExchangeContext* exchange = nullptr;
+  ExchangePool* exchanges = nullptr;
+  tls::ServerContext* tls = nullptr;
+  std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
+};
+
+// One client's connection, from accept to close: HTTP to the proxy itself, and after a CONNECT
+// either HTTP to the host inside (through TLS that ends here) or a tunnel.
+class ClientConnection final : public net::Retirable,
+                               private http::H1Server::Owner,
+                               private http::RequestListener,
+                               private Exchange::Owner,
+                               private Tunnel::Owner,
+                               private upstream::Dial::Listener,
+                               private net::TransportListener,
+                               private tls::TlsTransport::HandshakeListener {
+ public:
+  class Owner {
+   public:
+    // The connection is over; the owner retires it. Never runs inside a call to the connection.
+    virtual void OnConnectionOver(ClientConnection* connection) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  ClientConnection(ConnectionContext* context, net::TransportPtr transport, std::string peer,
+                   Owner* owner);
+  ~ClientConnection() override;
+
+  // Serves what has begun, and nothing more.
+  void Drain();
+
+  void Retire() override;
+  net::EventLoop& loop() override { return loop_; }
+
+  // Its place in the owner's list.
+  size_t index = 0;
+
+ private:
+  // http::H1Server::Owner
+  void OnRequest(http::ServerStream* stream, http::RequestHead* head) override;
+  void OnBadRequest(http::ServerStream* stream, const http::HeadError& error) override;
+  void OnConnectionDone() override;
+
+  // http::RequestListener, while a tunnel is dialled
+  void OnRequestData(std::string_view) override {}
+  void OnRequestTrailers(const http::HeaderList&) override {}
+  void OnRequestEnd() override {}
+  void OnResponseDrained() override {}
+  void OnClientGone(std::string_view reason) override;
+
+  // Exchange::Owner, Tunnel::Owner
+  void OnExchangeDone(Exchange* exchange) override;
+  void OnTunnelDone(Tunnel* tunnel) override;
+
+  // upstream::Dial::Listener, for a tunnel
+  void OnDialed(upstream::Dial* dial, net::TransportPtr transport,
+                const IpAddress& address) override;
+  void OnDialFailed(upstream::Dial* dial, const upstream::DialError& error) override;
+
+  // net::TransportListener, between a CONNECT's reply and the inner protocol
+  void OnData(std::string_view bytes) override;
+  void OnEnd(net::EndKind kind) override;
+  void OnDrained() override {}
+  void OnError(net::TransportError error, const std::string& detail) override;
+
+  // tls::TlsTransport::HandshakeListener
+  void OnHandshakeDone(tls::TlsTransport* transport) override;
+
+  void OnConnect(http::ServerStream* stream, const http::RequestHead& head);
+  void Refuse(http::ServerStream* stream, http::LocalReply reply);
+  void BeginIntercept();
+  void SniffInner();
+  void ServeInner(net::TransportPtr transport, std::string early,
+                  http::H1Server::HalfClose half_close);
+  void AuditHandshakeFailure(const std::string& detail);
+  void Over();
+
+  ConnectionContext* context_;
+  net::EventLoop& loop_;
+  Owner* owner_;
+  Channel channel_;
+  // One of these at a time serves the client.
+  net::RetirePtr<http::H1Server> http_;
+  net::RetirePtr<Tunnel> tunnel_;
+  net::RetirePtr<tls::TlsTransport> handshaking_;
+  net::TransportPtr sniffing_;  // after a CONNECT's reply, until its first byte
+  std::string sniffed_;
+  net::RetirePtr<upstream::Dial> dial_;
+  // Of the CONNECT that waits for `dial_`.
+  http::ServerStream* connect_stream_ = nullptr;
+  Exchange* exchange_ = nullptr;
+  // Only between CONNECT and the first inner byte.
+  std::unique_ptr<net::Timer> sniff_timer_;
+  bool over_ = false;
+};
+
+}  // namespace sallyport::proxy
+
+#endif  // SALLYPORT_PROXY_SERVER_CLIENT_CONNECTION_H_

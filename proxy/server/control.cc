@@ -1,0 +1,182 @@
+#include "proxy/server/control.h"
+
+#include <fmt/core.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "gateway-client/file_watch.h"
+#include "rules/proxy_config.h"
+#include "rules/template.h"
+
+namespace sallyport::proxy {
+namespace {
+
+// 10,000 patterns and 1,000 rules have about 300 KiB.
+constexpr size_t kMaxConfigSize = size_t{16} * 1024 * 1024;
+
+std::shared_ptr<const RuleCredential> MakeCredential(const rules::CredentialRule& rule,
+                                                     const SecretString& value) {
+  auto credential = std::make_shared<RuleCredential>();
+  credential->raw = value.Clone();
+  credential->written = rule.format.Render(value.Reveal());
+  if (rule.target_kind == rules::TargetKind::kQuery) {
+    std::string encoded;
+    rules::AppendUrlEncoded(credential->written.Reveal(), &encoded);
+    credential->written = SecretString(encoded);
+    WipeString(&encoded);
+  }
+  return credential;
+}
+
+}  // namespace
+
+Control::Control(std::function<void(std::shared_ptr<const Snapshot>)> publish)
+    : publish_(std::move(publish)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!wake_) std::abort();  // no descriptor at start: nothing could run
+}
+
+Control::~Control() {
+  stopping_ = true;
+  eventfd_write(wake_.get(), 1);
+  if (thread_.joinable()) thread_.join();
+  sources_.reset();
+}
+
+absl::Status Control::Start(const std::string& config_file) {
+  sources_ = std::make_unique<sources::CredentialSources>(
+      [this](const std::shared_ptr<const sources::ValueTable>&) { eventfd_write(wake_.get(), 1); });
+  {
+    absl::MutexLock lock(&mutex_);
+    config_file_ = config_file;
+  }
+  RETURN_IF_ERROR(Reload());
+  thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+absl::Status Control::Reload() {
+  absl::MutexLock lock(&mutex_);
+  std::string text = "{}";
+  if (!config_file_.empty()) {
+    ASSIGN_OR_RETURN(text, ReadFile(config_file_, kMaxConfigSize));
+  }
+  return Load(text);
+}
+
+absl::Status Control::Load(const std::string& text) {
+  const rules::ParsedProxyConfig parsed = rules::ParseProxyConfig(text);
+  for (const rules::Problem& warning : parsed.warnings) {
+    log::Warn("config", rules::FormatProblem(config_file_, warning));
+  }
+  if (parsed.rules == nullptr) {
+    std::string message;
+    for (const rules::Problem& problem : parsed.errors) {
+      if (!message.empty()) message.push_back('\n');
+      message += rules::FormatProblem(config_file_, problem);
+    }
+    return absl::InvalidArgumentError(message);
+  }
+  std::vector<rules::CredentialSource> specs;
+  for (const rules::CredentialRule& rule : parsed.rules->rules()) specs.push_back(rule.source);
+  ASSIGN_OR_RETURN(values_, sources_->Follow(specs));
+  rules_ = parsed.rules;
+  config_text_ = text;
+  Publish();
+  return absl::OkStatus();
+}
+
+std::string Control::PlaceholderFor(const rules::CredentialRule& rule) {
+  if (!rule.placeholder.empty()) return rule.placeholder;
+  if (rule.source.kind != rules::CredentialSource::Kind::kEnvVar) return {};
+  std::string& made = made_placeholders_[rule.source.env_var];
+  if (made.empty()) made = rules::MakePlaceholder();
+  return made;
+}
+
+void Control::Publish() {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->rules = rules_;
+  std::vector<rules::PlaceholderIndex::Entry> placeholders;
+  for (size_t i = 0; i < rules_->rules().size(); ++i) {
+    const rules::CredentialRule& rule = rules_->rules()[i];
+    const std::shared_ptr<const sources::CredentialValue>& value = (*values_)[i];
+    snapshot->credentials.push_back(value == nullptr ? nullptr
+                                                     : MakeCredential(rule, value->value));
+    std::string placeholder = PlaceholderFor(rule);
+    if (!placeholder.empty()) {
+      placeholders.push_back({std::move(placeholder), {static_cast<uint16_t>(i)}});
+    }
+  }
+  snapshot->placeholders = rules::PlaceholderIndex(std::move(placeholders));
+  publish_(std::move(snapshot));
+}
+
+std::vector<std::pair<std::string, std::string>> Control::PlaceholderVariables() {
+  absl::MutexLock lock(&mutex_);
+  std::map<std::string, std::string> variables;
+  for (size_t i = 0; i < rules_->rules().size(); ++i) {
+    const rules::CredentialRule& rule = rules_->rules()[i];
+    // A variable that is not set out here stays unset in there: programs choose by what they find.
+    if (rule.source.kind != rules::CredentialSource::Kind::kEnvVar || (*values_)[i] == nullptr) {
+      continue;
+    }
+    variables.emplace(rule.source.env_var, PlaceholderFor(rule));
+  }
+  return {variables.begin(), variables.end()};
+}
+
+void Control::Run() {
+  sources::FileWatch watch;
+  std::string config_file;
+  {
+    absl::MutexLock lock(&mutex_);
+    config_file = config_file_;
+  }
+  if (!config_file.empty()) {
+    watch.Add(config_file);
+    // What was written between the first reading and now has raised no event.
+    OnConfigFileChanged();
+  }
+  while (!stopping_) {
+    std::array<pollfd, 2> fds = {{{wake_.get(), POLLIN, 0}, {watch.fd(), POLLIN, 0}}};
+    poll(fds.data(), fds.size(), -1);
+    if (stopping_) return;
+    if ((fds[0].revents & POLLIN) != 0) {
+      eventfd_t count = 0;
+      eventfd_read(wake_.get(), &count);
+      absl::MutexLock lock(&mutex_);
+      values_ = sources_->Current();
+      Publish();
+    }
+    if ((fds[1].revents & POLLIN) != 0 && !watch.TakeChanged().empty()) {
+      watch.Add(config_file);
+      OnConfigFileChanged();
+    }
+  }
+}
+
+void Control::OnConfigFileChanged() {
+  absl::MutexLock lock(&mutex_);
+  const absl::StatusOr<std::string> text = ReadFile(config_file_, kMaxConfigSize);
+  // Gone for the moment while an editor replaces it, or for good: what is in force stays.
+  if (!text.ok() || *text == config_text_ || *text == refused_text_) return;
+  const absl::Status status = Load(*text);
+  if (status.ok()) {
+    refused_text_.clear();
+    log::Info("config", "reloaded", {{"file", config_file_}});
+    return;
+  }
+  refused_text_ = *text;
+  log::Error("config", "the changed file is not used; the old configuration stays",
+             {{"file", config_file_}, {"problems", Message(status)}});
+}
+
+}  // namespace sallyport::proxy

@@ -1,0 +1,71 @@
+#ifndef SALLYPORT_PROXY_SERVER_CONTROL_H_
+#define SALLYPORT_PROXY_SERVER_CONTROL_H_
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "base/unique_fd.h"
+#include "gateway-client/credential_sources.h"
+#include "proxy/exchange/snapshot.h"
+
+namespace sallyport::proxy {
+
+// Owns the configuration and the credential sources, and makes a Snapshot of them whenever either
+// changes. A thread of its own watches the configuration file and hears of new credential values.
+class Control {
+ public:
+  // `publish` is called with each new snapshot, from Reload's caller or from the control thread,
+  // one at a time.
+  explicit Control(std::function<void(std::shared_ptr<const Snapshot>)> publish);
+  ~Control();
+  Control(const Control&) = delete;
+  Control& operator=(const Control&) = delete;
+
+  // Reads the configuration (an empty path: that of an empty file) and the credentials, publishes
+  // the first snapshot, and starts watching. Errors list every problem of the file, a line each.
+  absl::Status Start(const std::string& config_file);
+
+  // Reads the file again. On an error what is in force stays.
+  absl::Status Reload();
+
+  // Variable and placeholder for each envVar rule that has a value.
+  std::vector<std::pair<std::string, std::string>> PlaceholderVariables();
+
+ private:
+  void Run();
+  absl::Status Load(const std::string& text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnConfigFileChanged();
+  std::string PlaceholderFor(const rules::CredentialRule& rule)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::function<void(std::shared_ptr<const Snapshot>)> publish_;
+  UniqueFd wake_;  // eventfd(2)
+  std::atomic<bool> stopping_ = false;
+
+  absl::Mutex mutex_;
+  std::string config_file_ ABSL_GUARDED_BY(mutex_);
+  std::string config_text_ ABSL_GUARDED_BY(mutex_);
+  // A changed file that was not taken: reported once.
+  std::string refused_text_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const rules::RuleSet> rules_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const sources::ValueTable> values_ ABSL_GUARDED_BY(mutex_);
+  // By variable: made once for a run, so that a reload does not change what the child was given.
+  std::map<std::string, std::string> made_placeholders_ ABSL_GUARDED_BY(mutex_);
+
+  std::unique_ptr<sources::CredentialSources> sources_;
+  std::thread thread_;
+};
+
+}  // namespace sallyport::proxy
+
+#endif  // SALLYPORT_PROXY_SERVER_CONTROL_H_

@@ -1,0 +1,269 @@
+#include "proxy/server/server.h"
+
+#include <fmt/core.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "ca/bundle.h"
+#include "ca/certificate_authority.h"
+#include "ca/trust_store.h"
+#include "proxy/audit/audit_log.h"
+#include "proxy/net/listener.h"
+#include "proxy/server/control.h"
+#include "proxy/server/worker.h"
+
+namespace sallyport::proxy {
+namespace {
+
+constexpr int kMaxConnections = 10'000;
+
+// "sallyport run 1f3a…": tells one run's authority from another's in a trust dialogue.
+std::string RunName() {
+  uint64_t id = 0;
+  if (getrandom(&id, sizeof(id), 0) != sizeof(id)) id = static_cast<uint64_t>(getpid());
+  return fmt::format("sallyport run {:016x}", id);
+}
+
+class ServerImpl final : public Server {
+ public:
+  explicit ServerImpl(ServerOptions options) : options_(std::move(options)) {}
+  ~ServerImpl() override;
+
+  absl::Status Start();
+
+  const std::vector<std::string>& listen_addresses() const override { return addresses_; }
+  const std::string& ca_file() const override { return ca_files_->ca_crt; }
+  const std::string& ca_bundle_file() const override { return ca_files_->ca_bundle_crt; }
+  std::vector<std::pair<std::string, std::string>> PlaceholderVariables() const override {
+    return control_->PlaceholderVariables();
+  }
+  absl::Status Reload() override;
+  void Drain(std::chrono::milliseconds limit) override;
+
+ private:
+  struct Socket {
+    UniqueFd fd;
+    net::StreamKind kind;
+    std::string unix_path;
+  };
+
+  absl::Status LoadTrust();
+  absl::Status OpenAudit();
+  absl::Status Bind();
+  absl::Status ResolveOverrides();
+  absl::Status StartWorkers();
+  void Publish(std::shared_ptr<const Snapshot> snapshot);
+  void Accept(UniqueFd connection, net::StreamKind kind, std::string peer);
+  void OnConnectionOver();
+  void StopAccepting();
+
+  const ServerOptions options_;
+  std::vector<std::string> addresses_;
+  std::vector<Socket> sockets_;
+  std::unique_ptr<audit::AuditLog> audit_;
+  std::unique_ptr<ca::CertificateAuthority> authority_;
+  std::unique_ptr<ca::LeafCache> leaves_;
+  ca::TicketKeys tickets_;
+  ca::X509StorePtr trust_;
+  std::optional<ca::CaFiles> ca_files_;
+  WorkerShared shared_;
+  absl::Mutex publish_mutex_;
+  std::shared_ptr<const Snapshot> latest_ ABSL_GUARDED_BY(publish_mutex_);
+  // Filled once, under publish_mutex_, before the workers start; constant from then on.
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<Control> control_;
+
+  // The first worker accepts for all of them and deals connections out in turn. These are its own.
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  size_t next_worker_ = 0;
+  std::atomic<int> connections_ = 0;
+};
+
+ServerImpl::~ServerImpl() {
+  // Credentials and configuration stop changing first, then the workers end, then what they used.
+  control_.reset();
+  if (!workers_.empty()) StopAccepting();
+  workers_.clear();
+  for (const Socket& socket : sockets_) {
+    if (!socket.unix_path.empty()) unlink(socket.unix_path.c_str());
+  }
+}
+
+absl::Status ServerImpl::Start() {
+  RETURN_IF_ERROR(ResolveOverrides());
+  RETURN_IF_ERROR(Bind());
+  const std::string run_name = RunName();
+  if (options_.ca_persist) {
+    if (options_.ca_dir.empty()) {
+      return absl::InvalidArgumentError(
+          "--ca-persist needs --ca-dir: the folder in which the CA's key is kept");
+    }
+    ASSIGN_OR_RETURN(authority_, ca::CertificateAuthority::LoadOrCreate(options_.ca_dir, run_name));
+  } else {
+    ASSIGN_OR_RETURN(authority_, ca::CertificateAuthority::Create(run_name));
+  }
+  leaves_ = std::make_unique<ca::LeafCache>(authority_.get());
+  RETURN_IF_ERROR(LoadTrust());
+  control_ = std::make_unique<Control>(
+      [this](std::shared_ptr<const Snapshot> snapshot) { Publish(std::move(snapshot)); });
+  RETURN_IF_ERROR(control_->Start(options_.config_file));
+  RETURN_IF_ERROR(OpenAudit());
+  ASSIGN_OR_RETURN(ca_files_, ca::WriteCaFiles(options_.ca_dir, *authority_));
+  return StartWorkers();
+}
+
+absl::Status ServerImpl::LoadTrust() {
+  absl::StatusOr<std::string> roots = ca::ReadSystemRoots();
+  if (!roots.ok()) {
+    log::Warn("tls", "no system roots; only --upstream-ca is trusted",
+              {{"reason", Message(roots.status())}});
+    roots = std::string();
+  }
+  ASSIGN_OR_RETURN(trust_, ca::LoadTrustStore(*roots, options_.upstream_ca));
+  return absl::OkStatus();
+}
+
+absl::Status ServerImpl::OpenAudit() {
+  if (options_.audit_log.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(audit_, audit::AuditLog::Open(options_.audit_log));
+  return absl::OkStatus();
+}
+
+absl::Status ServerImpl::Bind() {
+  for (const ListenAddress& listen : options_.listen) {
+    if (!listen.unix_path.empty()) {
+      ASSIGN_OR_RETURN(UniqueFd fd, net::ListenUnix(listen.unix_path));
+      sockets_.push_back({std::move(fd), net::StreamKind::kUnix, listen.unix_path});
+      addresses_.push_back(fmt::format("unix:{}", listen.unix_path));
+      continue;
+    }
+    ASSIGN_OR_RETURN(UniqueFd fd, net::ListenTcp(listen.address, listen.port));
+    const uint16_t port = net::LocalPort(fd.get());
+    shared_.own_endpoints.emplace_back(listen.address.Unmapped(), port);
+    addresses_.push_back(FormatHostPort(listen.address.ToString(), port));
+    sockets_.push_back({std::move(fd), net::StreamKind::kTcp, {}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ServerImpl::ResolveOverrides() {
+  for (const ConnectTo& entry : options_.connect_to) {
+    ASSIGN_OR_RETURN(
+        const rules::Authority target,
+        rules::ParseAuthority(FormatHostPort(entry.target_host, entry.target_port), std::nullopt));
+    shared_.overrides.push_back({entry.host, entry.port, target.host, target.port});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ServerImpl::StartWorkers() {
+  shared_.authority = authority_.get();
+  shared_.leaves = leaves_.get();
+  shared_.tickets = &tickets_;
+  shared_.trust = trust_.get();
+  shared_.audit = audit_.get();
+  shared_.on_connection_over = [this] { OnConnectionOver(); };
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (int i = 0; i < options_.workers; ++i) {
+    ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker, Worker::Create(&shared_));
+    workers.push_back(std::move(worker));
+  }
+  {
+    absl::MutexLock lock(&publish_mutex_);
+    workers_ = std::move(workers);
+    for (const auto& worker : workers_) worker->SetSnapshot(latest_);
+  }
+  net::EventLoop* loop = workers_.front()->loop();
+  for (const Socket& socket : sockets_) {
+    listeners_.push_back(std::make_unique<net::Listener>(
+        loop, socket.fd.get(), [this, kind = socket.kind](UniqueFd connection, std::string peer) {
+          Accept(std::move(connection), kind, std::move(peer));
+        }));
+  }
+  for (const auto& worker : workers_) worker->Start();
+  return absl::OkStatus();
+}
+
+void ServerImpl::Publish(std::shared_ptr<const Snapshot> snapshot) {
+  absl::MutexLock lock(&publish_mutex_);
+  latest_ = std::move(snapshot);
+  for (const auto& worker : workers_) worker->SetSnapshot(latest_);
+}
+
+void ServerImpl::Accept(UniqueFd connection, net::StreamKind kind, std::string peer) {
+  if (connections_.fetch_add(1, std::memory_order_relaxed) + 1 >= kMaxConnections) {
+    log::Warn("proxy", "too many client connections; new ones wait", {{"limit", kMaxConnections}});
+    for (const auto& listener : listeners_) listener->Pause();
+  }
+  Worker* worker = workers_[next_worker_].get();
+  next_worker_ = (next_worker_ + 1) % workers_.size();
+  worker->Serve(std::move(connection), kind, std::move(peer));
+}
+
+void ServerImpl::OnConnectionOver() {
+  if (connections_.fetch_sub(1, std::memory_order_relaxed) != kMaxConnections) return;
+  workers_.front()->Post([this] {
+    for (const auto& listener : listeners_) listener->Resume();
+  });
+}
+
+// Ends the listeners on the thread that they belong to.
+void ServerImpl::StopAccepting() {
+  absl::Mutex mutex;
+  bool done = false;
+  workers_.front()->Post([&] {
+    listeners_.clear();
+    absl::MutexLock lock(&mutex);
+    done = true;
+  });
+  absl::MutexLock lock(&mutex);
+  mutex.Await(absl::Condition(&done));
+}
+
+absl::Status ServerImpl::Reload() {
+  if (audit_ != nullptr) audit_->Reopen();
+  return control_->Reload();
+}
+
+void ServerImpl::Drain(std::chrono::milliseconds limit) {
+  StopAccepting();
+  // Shared with the workers, which may report after this function gave up waiting.
+  struct Left {
+    absl::Mutex mutex;
+    size_t workers ABSL_GUARDED_BY(mutex) = 0;
+  };
+  auto left = std::make_shared<Left>();
+  {
+    absl::MutexLock lock(&left->mutex);
+    left->workers = workers_.size();
+  }
+  for (const auto& worker : workers_) {
+    worker->Drain([left] {
+      absl::MutexLock lock(&left->mutex);
+      --left->workers;
+    });
+  }
+  absl::MutexLock lock(&left->mutex);
+  const auto drained = [&left]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(left->mutex) {
+    return left->workers == 0;
+  };
+  left->mutex.AwaitWithTimeout(absl::Condition(&drained), absl::FromChrono(limit));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
+  auto server = std::make_unique<ServerImpl>(std::move(options));
+  RETURN_IF_ERROR(server->Start());
+  return server;
+}
+
+}  // namespace sallyport::proxy

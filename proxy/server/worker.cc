@@ -1,0 +1,101 @@
+#include "proxy/server/worker.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "base/status.h"
+
+namespace sallyport::proxy {
+
+Worker::Worker(const WorkerShared* shared)
+    : shared_(shared), mailbox_(std::make_unique<net::Mailbox>(&loop_)) {
+  codec_.loop = &loop_;
+  resolver_ = std::make_unique<net::Resolver>(&loop_);
+}
+
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(const WorkerShared* shared) {
+  std::unique_ptr<Worker> worker(new Worker(shared));
+  ASSIGN_OR_RETURN(worker->server_tls_,
+                   tls::ServerContext::Create(shared->authority, shared->leaves, shared->tickets));
+  ASSIGN_OR_RETURN(worker->client_tls_, tls::ClientContext::Create(shared->trust));
+  worker->dial_.loop = &worker->loop_;
+  worker->dial_.resolver = worker->resolver_.get();
+  worker->dial_.tls = worker->client_tls_.get();
+  worker->dial_.overrides = &shared->overrides;
+  worker->dial_.own_endpoints = &shared->own_endpoints;
+  worker->pool_ = std::make_unique<upstream::Pool>(&worker->codec_, &worker->dial_);
+  worker->exchange_.codec = &worker->codec_;
+  worker->exchange_.pool = worker->pool_.get();
+  worker->exchange_.dial = &worker->dial_;
+  worker->exchange_.audit = shared->audit;
+  worker->exchanges_ = std::make_unique<ExchangePool>(&worker->exchange_);
+  worker->connection_.exchange = &worker->exchange_;
+  worker->connection_.exchanges = worker->exchanges_.get();
+  worker->connection_.tls = worker->server_tls_.get();
+  return worker;
+}
+
+Worker::~Worker() {
+  if (thread_.joinable()) {
+    Post([this] { loop_.Stop(); });
+    thread_.join();
+  }
+  CloseAll();
+  exchanges_.reset();
+  pool_.reset();
+  resolver_.reset();
+  mailbox_.reset();
+}
+
+void Worker::Start() {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "worker");
+    loop_.Run();
+  });
+}
+
+void Worker::SetSnapshot(std::shared_ptr<const Snapshot> snapshot) {
+  // A count of this worker's own, so that taking a reference for each request touches no memory
+  // that other workers write.
+  auto owner = std::make_shared<std::shared_ptr<const Snapshot>>(std::move(snapshot));
+  std::shared_ptr<const Snapshot> local(owner, owner->get());
+  Post([this, local = std::move(local)]() mutable { exchange_.snapshot = std::move(local); });
+}
+
+void Worker::Serve(UniqueFd connection, net::StreamKind kind, std::string peer) {
+  Post([this, socket = std::move(connection), kind, peer = std::move(peer)]() mutable {
+    net::TransportPtr transport(new net::StreamTransport(&loop_, kind, std::move(socket)));
+    net::RetirePtr<ClientConnection> client(
+        new ClientConnection(&connection_, std::move(transport), std::move(peer), this));
+    client->index = connections_.size();
+    connections_.push_back(std::move(client));
+    if (exchange_.shutting_down) connections_.back()->Drain();
+  });
+}
+
+void Worker::OnConnectionOver(ClientConnection* connection) {
+  const size_t index = connection->index;
+  std::swap(connections_[index], connections_.back());
+  connections_[index]->index = index;
+  connections_.pop_back();
+  shared_->on_connection_over();
+  if (connections_.empty() && on_drained_) std::exchange(on_drained_, nullptr)();
+}
+
+void Worker::Drain(std::function<void()> on_drained) {
+  Post([this, done = std::move(on_drained)]() mutable {
+    exchange_.shutting_down = true;
+    pool_->CloseIdle();
+    on_drained_ = std::move(done);
+    // A connection may end, and leave the list, while it is told.
+    std::vector<ClientConnection*> all;
+    for (const auto& connection : connections_) all.push_back(connection.get());
+    for (ClientConnection* connection : all) connection->Drain();
+    if (connections_.empty() && on_drained_) std::exchange(on_drained_, nullptr)();
+  });
+}
+
+void Worker::CloseAll() { connections_.clear(); }
+
+}  // namespace sallyport::proxy

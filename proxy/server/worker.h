@@ -1,0 +1,84 @@
+#ifndef SALLYPORT_PROXY_SERVER_WORKER_H_
+#define SALLYPORT_PROXY_SERVER_WORKER_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/unique_fd.h"
+#include "ca/leaf_cache.h"
+#include "ca/ticket_keys.h"
+#include "proxy/net/listener.h"
+#include "proxy/net/mailbox.h"
+#include "proxy/net/resolver.h"
+#include "proxy/net/stream_transport.h"
+#include "proxy/server/client_connection.h"
+
+namespace sallyport::proxy {
+
+// What all workers share, made before the first and gone after the last. Thread-safe or immutable.
+struct WorkerShared {
+  const ca::CertificateAuthority* authority = nullptr;
+  ca::LeafCache* leaves = nullptr;
+  ca::TicketKeys* tickets = nullptr;
+  X509_STORE* trust = nullptr;
+  audit::AuditLog* audit = nullptr;
+  std::vector<upstream::ConnectOverride> overrides;
+  std::vector<std::pair<IpAddress, uint16_t>> own_endpoints;
+  // Runs on a worker's thread for each connection that is over.
+  std::function<void()> on_connection_over;
+};
+
+// One event loop on one thread, with its own connections, pool and contexts. Commands come as
+// messages; all methods but the constructor's and destructor's may be called from any thread.
+class Worker final : private ClientConnection::Owner {
+ public:
+  // `shared` outlives the worker.
+  static absl::StatusOr<std::unique_ptr<Worker>> Create(const WorkerShared* shared);
+  // Ends the thread; connections are closed at once.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Starts the thread. A snapshot must have been set.
+  void Start();
+
+  void SetSnapshot(std::shared_ptr<const Snapshot> snapshot);
+  void Serve(UniqueFd connection, net::StreamKind kind, std::string peer);
+  // Serves what has begun; `on_drained` runs on the worker's thread once nothing is left.
+  void Drain(std::function<void()> on_drained);
+
+  // Runs `message` on the worker's thread.
+  void Post(net::Mailbox::Message message) { mailbox_->Post(std::move(message)); }
+  net::EventLoop* loop() { return &loop_; }
+
+ private:
+  explicit Worker(const WorkerShared* shared);
+
+  void OnConnectionOver(ClientConnection* connection) override;
+  void CloseAll();
+
+  const WorkerShared* shared_;
+  net::EventLoop loop_;
+  std::unique_ptr<net::Mailbox> mailbox_;
+  http::CodecContext codec_;
+  std::unique_ptr<net::Resolver> resolver_;
+  std::unique_ptr<tls::ServerContext> server_tls_;
+  std::unique_ptr<tls::ClientContext> client_tls_;
+  upstream::DialContext dial_;
+  std::unique_ptr<upstream::Pool> pool_;
+  ExchangeContext exchange_;
+  std::unique_ptr<ExchangePool> exchanges_;
+  ConnectionContext connection_;
+  std::vector<net::RetirePtr<ClientConnection>> connections_;
+  std::function<void()> on_drained_;
+  std::thread thread_;
+};
+
+}  // namespace sallyport::proxy
+
+#endif  // SALLYPORT_PROXY_SERVER_WORKER_H_

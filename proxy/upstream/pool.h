@@ -1,0 +1,99 @@
+#ifndef SALLYPORT_PROXY_UPSTREAM_POOL_H_
+#define SALLYPORT_PROXY_UPSTREAM_POOL_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "proxy/http/h1_client.h"
+#include "proxy/net/timer.h"
+#include "proxy/upstream/dial.h"
+
+namespace sallyport::upstream {
+
+// One worker's connections to upstreams, kept by scheme, host and port. A connection that was
+// verified for one name never serves another. Idle ones are used last in, first out, so that the
+// surplus grows old and is closed.
+class Pool {
+ public:
+  struct Lease {
+    http::ClientStream* stream = nullptr;
+    // The connection had served a request before: its peer may have closed it meanwhile.
+    bool reused = false;
+  };
+
+  class Waiter {
+   public:
+    virtual void OnLeased(const Lease& lease) = 0;
+    virtual void OnLeaseFailed(const DialError& error) = 0;
+
+   protected:
+    ~Waiter() = default;
+  };
+
+  enum class Reuse : uint8_t { kAllowed, kForbidden };
+
+  // Both outlive the pool.
+  Pool(http::CodecContext* codec, const DialContext* dial);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // An idle connection at once, or a null stream: then one is dialled and `waiter` is told later,
+  // unless it is cancelled. The stream's user releases it.
+  Lease Acquire(bool tls, const rules::Authority& authority, const AddressGate& gate, Reuse reuse,
+                Waiter* waiter);
+  void Cancel(Waiter* waiter);
+
+  // Closes every idle connection.
+  void CloseIdle();
+
+ private:
+  class Connection;
+  struct Origin;
+  struct Dialling;
+  struct KeyView {
+    bool tls;
+    std::string_view host;
+    uint16_t port;
+  };
+  struct Key {
+    bool tls;
+    std::string host;
+    uint16_t port;
+  };
+  struct KeyHash {
+    using is_transparent = void;
+    size_t operator()(const KeyView& key) const;
+    size_t operator()(const Key& key) const {
+      return (*this)(KeyView{key.tls, key.host, key.port});
+    }
+  };
+  struct KeyEqual {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return a.tls == b.tls && a.port == b.port &&
+             std::string_view(a.host) == std::string_view(b.host);
+    }
+  };
+
+  Origin* FindOrMakeOrigin(bool tls, const rules::Authority& authority);
+  void Remove(Connection* connection);
+  void FinishDial(Dialling* dialling);
+  void Sweep();
+
+  http::CodecContext* codec_;
+  const DialContext* dial_;
+  absl::flat_hash_map<Key, std::unique_ptr<Origin>, KeyHash, KeyEqual> origins_;
+  std::vector<std::unique_ptr<Dialling>> dialling_;
+  net::Timer sweep_;
+};
+
+}  // namespace sallyport::upstream
+
+#endif  // SALLYPORT_PROXY_UPSTREAM_POOL_H_
