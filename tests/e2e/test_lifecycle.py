@@ -198,6 +198,15 @@ def test_flags_may_come_from_the_environment_and_the_command_line_wins(start_pro
     assert from_flag.exists() and not from_environment.exists()
 
 
+def test_the_log_can_be_json_for_machines(start_proxy):
+    proxy = start_proxy({"network": {"allowedDomains": ["*.com"]}}, args=["--log-format", "json"])
+    proxy.stop()
+    lines = proxy.stderr.text().splitlines()
+    assert lines
+    for line in lines:
+        assert {"time", "level", "component", "message"} <= json.loads(line).keys()
+
+
 def test_the_configuration_is_found_in_its_usual_places(sallyport, origins, tmp_path):
     """In order: $SALLYPORT_CONFIG, $XDG_CONFIG_HOME, ~/.sandboxd; never the working folder."""
     home = tmp_path / "home"

@@ -317,12 +317,14 @@ class TlsOpening:
 class HttpOrigin(TcpOrigin):
     """An HTTP/1.1 origin; `routes` maps a path to a function of a Turn.
 
-    Without a route, the request's body is read and "ok" comes back.
+    Without a route `fallback` answers: it reads the request's body and says "ok".
     """
 
     def __init__(self, host="127.0.0.1"):
         self.requests = []
         self.routes = {}
+        # What answers where there is no route.
+        self.fallback = _ok
         super().__init__(host=host)
 
     def wait_for_requests(self, count):
@@ -354,7 +356,7 @@ class HttpOrigin(TcpOrigin):
                 self.requests.append(request)
                 self._changed.notify_all()
             turn = Turn(self, request, stream)
-            route = self.routes.get(request.path, _ok)
+            route = self.routes.get(request.path, self.fallback)
             route(turn)
             if not turn.keep_alive:
                 return
