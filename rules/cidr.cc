@@ -65,21 +65,21 @@ bool Cidr::Contains(const IpAddress& address) const {
 
 std::string Cidr::ToString() const { return fmt::format("{}/{}", base.ToString(), prefix); }
 
-CidrTable::Base CidrTable::Key(const IpAddress& masked) {
-  Base key = {};
-  std::ranges::copy(masked.bytes(), key.begin());
-  return key;
+CidrTable::Bits CidrTable::Mask(uint8_t prefix) {
+  const auto ones = [](int count) {
+    return count <= 0 ? uint64_t{0} : ~uint64_t{0} << (64 - std::min(count, 64));
+  };
+  return {.high = ones(prefix), .low = ones(prefix - 64)};
 }
 
 void CidrTable::Add(const Cidr& range, uint32_t id) {
-  const bool v4 = range.base.is_v4();
-  auto at = std::find_if(levels_.begin(), levels_.end(), [&range, v4](const Level& level) {
-    return level.prefix < range.prefix || (level.prefix == range.prefix && level.v4 == v4);
-  });
-  if (at == levels_.end() || at->prefix != range.prefix) {
-    at = levels_.insert(at, Level{.v4 = v4, .prefix = range.prefix, .ranges = {}});
+  std::vector<Level>& levels = range.base.is_v4() ? v4_ : v6_;
+  auto at = std::find_if(levels.begin(), levels.end(),
+                         [&range](const Level& level) { return level.prefix <= range.prefix; });
+  if (at == levels.end() || at->prefix != range.prefix) {
+    at = levels.insert(at, Level{.prefix = range.prefix, .mask = Mask(range.prefix), .ranges = {}});
   }
-  at->ranges[Key(range.base)].push_back(id);
+  at->ranges[ToBits(range.base)].push_back(id);
 }
 
 std::optional<uint32_t> CidrTable::FindNarrowest(const IpAddress& address) const {

@@ -1,11 +1,12 @@
 #ifndef SALLYPORT_RULES_CIDR_H_
 #define SALLYPORT_RULES_CIDR_H_
 
-#include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -47,9 +48,9 @@ class CidrTable {
   // nothing.
   template <typename Visitor>
   void ForEachMatch(const IpAddress& address, Visitor&& visit) const {
-    for (const Level& level : levels_) {
-      if (level.v4 != address.is_v4()) continue;
-      const auto it = level.ranges.find(Key(Masked(address, level.prefix)));
+    const Bits bits = ToBits(address);
+    for (const Level& level : address.is_v4() ? v4_ : v6_) {
+      const auto it = level.ranges.find({bits.high & level.mask.high, bits.low & level.mask.low});
       if (it == level.ranges.end()) continue;
       for (const uint32_t id : it->second) visit(id, level.prefix);
     }
@@ -58,21 +59,38 @@ class CidrTable {
   // The first added of the narrowest ranges that hold `address`.
   std::optional<uint32_t> FindNarrowest(const IpAddress& address) const;
 
-  bool empty() const { return levels_.empty(); }
-
  private:
-  using Base = std::array<uint8_t, 16>;
-  // The ranges of one family and prefix length, by their base address.
+  // An address as two numbers; IPv4 in the highest 32 bits.
+  struct Bits {
+    uint64_t high = 0;
+    uint64_t low = 0;
+
+    friend bool operator==(const Bits&, const Bits&) = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Bits& bits) {
+      return H::combine(std::move(h), bits.high, bits.low);
+    }
+  };
+  // The ranges of one prefix length, by their base address.
   struct Level {
-    bool v4 = false;
     uint8_t prefix = 0;
-    absl::flat_hash_map<Base, absl::InlinedVector<uint32_t, 1>> ranges;
+    Bits mask;
+    absl::flat_hash_map<Bits, absl::InlinedVector<uint32_t, 1>> ranges;
   };
 
-  static Base Key(const IpAddress& masked);
+  static Bits ToBits(const IpAddress& address) {
+    Bits bits;
+    const std::span<const uint8_t> bytes = address.bytes();
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      (i < 8 ? bits.high : bits.low) |= uint64_t{bytes[i]} << (56 - 8 * (i % 8));
+    }
+    return bits;
+  }
+  static Bits Mask(uint8_t prefix);
 
   // Longest prefix first.
-  std::vector<Level> levels_;
+  std::vector<Level> v4_;
+  std::vector<Level> v6_;
 };
 
 }  // namespace sallyport::rules

@@ -2,67 +2,91 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "absl/container/inlined_vector.h"
 
 namespace sallyport::rules {
 namespace {
 
-// A set of positions in the glob, as a nondeterministic automaton's states; position i means that
-// what stands before glob[i] has matched so far. Position glob.size() is the end.
-class Positions {
+// Runs a glob as a nondeterministic automaton: a state is a position in the glob, and being in
+// state i means that what stands before glob[i] has matched so far. The states of one moment are a
+// list without duplicates, mostly of one or two.
+class GlobAutomaton {
  public:
-  Positions(std::string_view glob, char separator)
-      : glob_(glob), separator_(separator), marked_(glob.size() + 1, 0) {}
+  GlobAutomaton(std::string_view glob, char separator)
+      : glob_(glob), separator_(separator), memory_(3 * (glob.size() + 1), 0) {
+    entered_ = memory_.data();
+    states_ = entered_ + glob.size() + 1;
+    next_ = states_ + glob.size() + 1;
+    Enter(0);
+    Advance();
+  }
+  GlobAutomaton(const GlobAutomaton&) = delete;
+  GlobAutomaton& operator=(const GlobAutomaton&) = delete;
 
-  // Adds `position`, and those that follow from it because a run may be empty.
-  void Add(size_t position) {
-    while (marked_[position] == 0) {
-      marked_[position] = 1;
-      any_ = true;
-      if (IsDouble(position)) {
-        position += 2;
-      } else if (position < glob_.size() && glob_[position] == '*') {
-        position += 1;
-      } else {
-        return;
-      }
-    }
+  // False once nothing can match any more.
+  bool Read(char c) {
+    ++moment_;
+    for (size_t i = 0; i < state_count_; ++i) Step(states_[i], c);
+    Advance();
+    return state_count_ > 0;
   }
 
-  bool Has(size_t position) const { return marked_[position] != 0; }
-  bool any() const { return any_; }
-
-  void Clear() {
-    marked_.assign(marked_.size(), 0);
-    any_ = false;
-  }
-
-  // Where `from` leads on byte `c`.
-  void Step(const Positions& from, char c) {
-    for (size_t i = 0; i < glob_.size(); ++i) {
-      if (!from.Has(i)) continue;
-      if (IsDouble(i)) {
-        Add(i);
-      } else if (glob_[i] == '*') {
-        if (c != separator_) Add(i);
-      } else if (glob_[i] == c) {
-        Add(i + 1);
-        if (c == separator_ && IsDouble(i + 1) && i + 3 < glob_.size() &&
-            glob_[i + 3] == separator_) {
-          Add(i + 4);
-        }
-      }
+  bool AtEnd() const {
+    for (size_t i = 0; i < state_count_; ++i) {
+      if (states_[i] == glob_.size()) return true;
     }
+    return false;
   }
 
  private:
-  bool IsDouble(size_t position) const { return glob_.substr(position).starts_with("**"); }
+  void Advance() {
+    std::swap(states_, next_);
+    state_count_ = std::exchange(next_count_, 0);
+  }
+
+  // Adds `state`, and those that follow from it because a run may be empty.
+  void Enter(size_t state) {
+    while (entered_[state] != moment_) {
+      entered_[state] = moment_;
+      next_[next_count_++] = static_cast<uint32_t>(state);
+      if (state == glob_.size() || glob_[state] != '*') return;
+      state += IsDouble(state) ? 2 : 1;
+    }
+  }
+
+  void Step(size_t state, char c) {
+    if (state == glob_.size()) return;
+    if (glob_[state] == '*') {
+      if (c != separator_ || IsDouble(state)) Enter(state);
+      return;
+    }
+    if (glob_[state] != c) return;
+    Enter(state + 1);
+    // "/**/" is passed at once by a single '/'.
+    if (c == separator_ && IsDouble(state + 1) && state + 3 < glob_.size() &&
+        glob_[state + 3] == separator_) {
+      Enter(state + 4);
+    }
+  }
+
+  bool IsDouble(size_t state) const {
+    return state + 1 < glob_.size() && glob_[state] == '*' && glob_[state + 1] == '*';
+  }
 
   std::string_view glob_;
   char separator_;
-  absl::InlinedVector<uint8_t, 256> marked_;
-  bool any_ = false;
+  // Moments count from 1.
+  uint32_t moment_ = 1;
+  // Holds the three arrays that follow, each with room for every state.
+  absl::InlinedVector<uint32_t, 128> memory_;
+  // When each state was last entered.
+  uint32_t* entered_;
+  uint32_t* states_;
+  size_t state_count_ = 0;
+  uint32_t* next_;
+  size_t next_count_ = 0;
 };
 
 }  // namespace
@@ -74,19 +98,11 @@ bool MatchGlob(std::string_view glob, std::string_view text, char separator) {
   if (star == glob.npos) return glob == text;
   const size_t literal = star == 0 ? 0 : star - 1;
   if (!text.starts_with(glob.substr(0, literal))) return false;
-  glob.remove_prefix(literal);
-  text.remove_prefix(literal);
-
-  Positions current(glob, separator);
-  Positions next(glob, separator);
-  current.Add(0);
-  for (const char c : text) {
-    next.Clear();
-    next.Step(current, c);
-    if (!next.any()) return false;
-    std::swap(current, next);
+  GlobAutomaton automaton(glob.substr(literal), separator);
+  for (const char c : text.substr(literal)) {
+    if (!automaton.Read(c)) return false;
   }
-  return current.Has(glob.size());
+  return automaton.AtEnd();
 }
 
 }  // namespace sallyport::rules

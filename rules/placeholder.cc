@@ -71,8 +71,8 @@ void PlaceholderIndex::ChooseWindows() {
       ++popularity[Load(entry.placeholder.data() + i, window_size_)];
     }
   }
-  // Sixteen bits a placeholder: one window in sixteen that is not ours looks as if it were.
-  const size_t bits = std::bit_ceil(std::max<size_t>(4096, entries_.size() * 16));
+  // 64 bits a placeholder: of the windows that are none of ours, one in 64 looks as if it were.
+  const size_t bits = std::bit_ceil(std::max<size_t>(4096, entries_.size() * 64));
   shift_ = 64 - static_cast<int>(std::bit_width(bits - 1));
   filter_.assign(bits / 64, 0);
   for (uint32_t index = 0; index < entries_.size(); ++index) {
