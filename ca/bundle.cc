@@ -54,14 +54,10 @@ absl::StatusOr<std::string> MakePrivateFolder() {
 }
 
 absl::Status CheckFolder(const std::string& folder) {
+  RETURN_IF_ERROR(EnsureCaFolder(folder));
   struct stat status;
   if (stat(folder.c_str(), &status) != 0) {
-    const int error = errno;
-    if (error == ENOENT) {
-      return absl::NotFoundError(fmt::format(
-          "the CA folder {0} does not exist; make it with: mkdir -p -m 700 {0}", folder));
-    }
-    return ErrnoStatus(error, fmt::format("cannot use the CA folder {}", folder));
+    return ErrnoStatus(errno, fmt::format("cannot use the CA folder {}", folder));
   }
   if (!S_ISDIR(status.st_mode)) {
     return absl::InvalidArgumentError(fmt::format("the CA folder {} is not a folder", folder));
@@ -73,6 +69,13 @@ absl::Status CheckFolder(const std::string& folder) {
 }
 
 }  // namespace
+
+absl::Status EnsureCaFolder(const std::string& folder) {
+  if (mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
+  return ErrnoStatus(errno, fmt::format("cannot make the CA folder {0}; make it with: mkdir -p -m "
+                                        "700 {0}, or name another with --ca-dir",
+                                        folder));
+}
 
 absl::StatusOr<std::string> ReadSystemRoots() {
   if (const char* named = NonEmptyVariable("SSL_CERT_FILE"); named != nullptr) {

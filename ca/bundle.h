@@ -39,8 +39,12 @@ class CaFiles {
   std::string owned_folder_;
 };
 
-// Writes `ca.crt` and `ca-bundle.crt` (both 0644, each replaced atomically) into an existing
-// folder, or, when `dir_or_empty` is empty, into a fresh one of mode 0700 under $XDG_RUNTIME_DIR,
+// Makes the folder, mode 0700, unless there is something of that name. The folder it is to lie in
+// must exist, so that a mistyped path is noticed.
+absl::Status EnsureCaFolder(const std::string& folder);
+
+// Writes `ca.crt` and `ca-bundle.crt` (both 0644, each replaced atomically) into a folder, made if it
+// is missing, or, when `dir_or_empty` is empty, into a fresh one of mode 0700 under $XDG_RUNTIME_DIR,
 // $TMPDIR or /tmp. Errors name the folder or file and the remedy.
 absl::StatusOr<CaFiles> WriteCaFiles(const std::string& dir_or_empty,
                                      const CertificateAuthority& authority);

@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "ca/bundle.h"
 #include "ca/certificate_authority.h"
 #include "ca/private_key.h"
 
@@ -58,15 +59,9 @@ absl::Status CheckPrivate(int fd, const std::string& path, const char* mode) {
 // The folder, open, and locked until it is closed: a second process waits here and then finds the
 // first one's files.
 absl::StatusOr<UniqueFd> OpenFolder(const std::string& folder) {
+  RETURN_IF_ERROR(EnsureCaFolder(folder));
   UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) {
-    const int error = errno;
-    if (error == ENOENT) {
-      return absl::NotFoundError(fmt::format(
-          "the CA folder {0} does not exist; make it with: mkdir -p -m 700 {0}", folder));
-    }
-    return ErrnoStatus(error, fmt::format("cannot open the CA folder {}", folder));
-  }
+  if (!fd) return ErrnoStatus(errno, fmt::format("cannot open the CA folder {}", folder));
   RETURN_IF_ERROR(CheckPrivate(fd.get(), folder, "700"));
   while (flock(fd.get(), LOCK_EX) != 0) {
     if (errno != EINTR) return ErrnoStatus(errno, fmt::format("cannot lock {}", folder));
