@@ -43,9 +43,9 @@ class CaFiles {
 // must exist, so that a mistyped path is noticed.
 absl::Status EnsureCaFolder(const std::string& folder);
 
-// Writes `ca.crt` and `ca-bundle.crt` (both 0644, each replaced atomically) into a folder, made if it
-// is missing, or, when `dir_or_empty` is empty, into a fresh one of mode 0700 under $XDG_RUNTIME_DIR,
-// $TMPDIR or /tmp. Errors name the folder or file and the remedy.
+// Writes `ca.crt` and `ca-bundle.crt` (both 0644, each replaced atomically) into a folder, made if
+// it is missing, or, when `dir_or_empty` is empty, into a fresh one of mode 0700 under
+// $XDG_RUNTIME_DIR, $TMPDIR or /tmp. Errors name the folder or file and the remedy.
 absl::StatusOr<CaFiles> WriteCaFiles(const std::string& dir_or_empty,
                                      const CertificateAuthority& authority);
 

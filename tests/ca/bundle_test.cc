@@ -67,6 +67,13 @@ TEST_F(BundleTest, WritesOursAloneAndWithTheSystemsRoots) {
   EXPECT_TRUE(std::filesystem::exists(target.path() + "/ca.crt"));
 }
 
+TEST_F(BundleTest, MakesTheFolderAndLeavesIt) {
+  const std::string made = folder_.path() + "/made";
+  EXPECT_EQ(WriteCaFiles(made, *authority_)->ca_crt, made + "/ca.crt");
+  EXPECT_EQ(ModeOf(made), 0700u);
+  EXPECT_TRUE(std::filesystem::exists(made + "/ca-bundle.crt"));
+}
+
 TEST_F(BundleTest, ReplacesTheFilesOfAnEarlierRun) {
   const TemporaryFolder target;
   target.Write("ca.crt", "old", 0400);
@@ -119,8 +126,9 @@ TEST_F(BundleTest, SaysWhatIsWrongWithTheFolder) {
   const auto error_of = [this](const std::string& folder) {
     return std::string(Message(WriteCaFiles(folder, *authority_).status()));
   };
-  EXPECT_THAT(error_of(folder_.path() + "/none"),
-              HasSubstr("mkdir -p -m 700 " + folder_.path() + "/none"));
+  EXPECT_THAT(error_of(folder_.path() + "/none/deeper"),
+              HasSubstr("mkdir -p -m 700 " + folder_.path() + "/none/deeper"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/none"));
   EXPECT_THAT(error_of(roots_), HasSubstr("is not a folder"));
 }
 
