@@ -36,12 +36,12 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(sallyport_flags INTERFACE -Wthread-safety)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 sees overlaps in std::string's own operator+ (GCC bug 105651), and with a sanitizer's
-  # checks between the lines further things that are not there.
-  target_compile_options(sallyport_flags INTERFACE -Wno-restrict)
+  # GCC 12 sees overlaps and overflows in std::string's own operator+ (GCC bug 105651) that are not
+  # there, and more of the kind between a sanitizer's checks.
+  target_compile_options(sallyport_flags INTERFACE -Wno-restrict -Wno-array-bounds
+                                                   -Wno-stringop-overflow)
   if(SALLYPORT_SANITIZER)
-    target_compile_options(sallyport_flags INTERFACE -Wno-array-bounds -Wno-stringop-overflow
-                                                     -Wno-maybe-uninitialized)
+    target_compile_options(sallyport_flags INTERFACE -Wno-maybe-uninitialized)
   endif()
 endif()
 target_compile_definitions(sallyport_flags INTERFACE
