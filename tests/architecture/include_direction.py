@@ -36,9 +36,12 @@ THIRD_PARTY = {
     "absl/functional/": EVERYWHERE,
     "absl/hash/": EVERYWHERE,
     "absl/status/": EVERYWHERE,
-    # Abseil's own string_view, which its containers' hash functions take.
+    # Of Abseil's strings only what has no counterpart: formatting and joining are fmt's.
+    "absl/strings/ascii.h": EVERYWHERE,
+    "absl/strings/escaping.h": EVERYWHERE,
     "absl/strings/string_view.h": EVERYWHERE,
     "absl/synchronization/": EVERYWHERE,
+    "absl/time/": EVERYWHERE,
     "fmt/": EVERYWHERE,
     "spdlog/": {"base"},
     "nlohmann/": {"rules"},
