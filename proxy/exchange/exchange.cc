@@ -224,7 +224,7 @@ bool Exchange::MayRetry(bool nothing_received) const {
          request_->body.kind == BodyKind::kNone && IsIdempotent(request_->method);
 }
 
-void Exchange::OnReplyError(http::StreamError error, bool nothing_received,
+void Exchange::OnReplyError(http::StreamError, bool nothing_received,
                             const std::string& detail) {
   ReleaseUpstream();
   if (head_sent_) {
@@ -236,10 +236,7 @@ void Exchange::OnReplyError(http::StreamError error, bool nothing_received,
     Acquire(upstream::Pool::Reuse::kForbidden);
     return;
   }
-  const ReplyCode code = error == http::StreamError::kProtocol || !nothing_received
-                             ? ReplyCode::kUpstreamProtocol
-                             : ReplyCode::kUpstreamUnreachable;
-  Reply({code, detail, plan_.authority.host.name, {}, {}});
+  Reply({ReplyCode::kUpstreamProtocol, detail, plan_.authority.host.name, {}, {}});
 }
 
 // ---- Finish

@@ -45,7 +45,7 @@ class H1Client final : public net::Retirable,
   void PauseReply() override;
   void ResumeReply() override;
   void Release() override;
-  std::string_view protocol() const override { return "HTTP/1.1"; }
+  std::string_view protocol() const override { return "http/1.1"; }
 
   void Retire() override;
   net::EventLoop& loop() override { return *context_->loop; }

@@ -15,7 +15,6 @@ constexpr size_t kMaxLeadingEmptyLines = 2;
 
 // What llhttp found, as views into the head.
 struct Parsed {
-  std::string_view target;
   std::string_view reason;
   std::string_view name;
   std::string_view value;
@@ -39,10 +38,6 @@ Parsed& ParsedOf(llhttp_t* parser) { return *static_cast<Parsed*>(parser->data);
 llhttp_settings_t MakeSettings() {
   llhttp_settings_t settings;
   llhttp_settings_init(&settings);
-  settings.on_url = [](llhttp_t* parser, const char* at, size_t length) {
-    Extend(&ParsedOf(parser).target, at, length);
-    return 0;
-  };
   settings.on_status = [](llhttp_t* parser, const char* at, size_t length) {
     Extend(&ParsedOf(parser).reason, at, length);
     return 0;
@@ -73,14 +68,20 @@ llhttp_settings_t MakeSettings() {
   return settings;
 }
 
-bool RunLlhttp(llhttp_type_t type, MessageBuffers* buffers, const Limits& limits, llhttp_t* parser,
-               Parsed* parsed, HeadError* error) {
+// `pieces` are run through llhttp one after another; the last ends the head.
+bool RunLlhttp(llhttp_type_t type, std::initializer_list<std::string_view> pieces,
+               MessageBuffers* buffers, const Limits& limits, llhttp_t* parser, Parsed* parsed,
+               HeadError* error) {
   static const llhttp_settings_t settings = MakeSettings();
   llhttp_init(parser, type, &settings);
   parser->data = parsed;
   parsed->headers = &buffers->headers;
   parsed->max_fields = limits.max_fields;
-  const llhttp_errno_t result = llhttp_execute(parser, buffers->head.data(), buffers->head.size());
+  llhttp_errno_t result = HPE_OK;
+  for (const std::string_view piece : pieces) {
+    result = llhttp_execute(parser, piece.data(), piece.size());
+    if (result != HPE_OK) break;
+  }
   if (parsed->complete && result == HPE_PAUSED) return true;
   error->too_large = parsed->too_many_fields;
   error->message =
@@ -164,6 +165,29 @@ void CanonicalizeContentLength(uint64_t length, MessageBuffers* buffers) {
       header.value = buffers->arena.Copy(std::to_string(length));
     }
   }
+}
+
+// A request line or a status line, as far as it can be told without knowing which is due.
+bool LooksLikeFirstLine(std::string_view line) {
+  if (line.starts_with("HTTP/")) return true;
+  const size_t version = line.rfind(' ');
+  return version != line.npos && line.substr(version + 1).starts_with("HTTP/");
+}
+
+// The parts of "GET /path HTTP/1.1\r\n": single spaces and nothing else.
+struct RequestLine {
+  std::string_view method;
+  std::string_view target;
+};
+
+std::optional<RequestLine> SplitRequestLine(std::string_view head) {
+  const std::string_view line = head.substr(0, head.find("\r\n"));
+  const size_t first = line.find(' ');
+  const size_t last = line.rfind(' ');
+  if (first == line.npos || first == last) return std::nullopt;
+  const RequestLine parts = {line.substr(0, first), line.substr(first + 1, last - first - 1)};
+  if (parts.target.empty() || parts.target.find(' ') != parts.target.npos) return std::nullopt;
+  return parts;
 }
 
 bool IsLetter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
@@ -263,7 +287,11 @@ HeadCollector::Result HeadCollector::Collect(std::string_view* input, std::strin
     const char* line = head->data() + line_begin_;
     const size_t size = end - 1 - line_begin_;
     if (std::memchr(line, '\r', size) != nullptr) return Result::kMalformed;
-    if (lines_ == 0) first_line_size_ = end + 1;
+    if (lines_ == 0) {
+      first_line_size_ = end + 1;
+      if (first_line_size_ > limits.max_head_bytes) return Result::kTooLarge;
+      if (!LooksLikeFirstLine({line, size})) return Result::kMalformed;
+    }
     if (size == 0 && lines_ > 0) {
       if (end + 1 - first_line_size_ > limits.max_head_bytes) return Result::kTooLarge;
       head->resize(end + 1);
@@ -287,13 +315,24 @@ bool ParseRequestHead(MessageBuffers* buffers, const Limits& limits, RequestHead
                       bool* keep_alive, HeadError* error) {
   llhttp_t parser;
   Parsed parsed;
-  if (!RunLlhttp(HTTP_REQUEST, buffers, limits, &parser, &parsed, error)) return false;
+  const std::string_view head = buffers->head;
+  const std::optional<RequestLine> line = SplitRequestLine(head);
+  if (!line.has_value()) return Refuse(error, "the request line is malformed");
+  // llhttp gets a target of its liking in place of the real one, which ReadTarget looks at: it
+  // knows no names with U-labels.
+  const std::string_view stand_in = line->method == "CONNECT" ? "a:1" : "/";
+  const size_t target_end = line->method.size() + 1 + line->target.size();
+  if (!RunLlhttp(HTTP_REQUEST,
+                 {head.substr(0, line->method.size() + 1), stand_in, head.substr(target_end)},
+                 buffers, limits, &parser, &parsed, error)) {
+    return false;
+  }
   request->arena = &buffers->arena;
   request->method = llhttp_method_name(static_cast<llhttp_method_t>(parser.method));
   FieldFacts facts;
   if (!ReadVersion(parser, &request->is_http10, error) ||
       !CheckFields(buffers->headers, &facts, error) ||
-      !ReadTarget(parsed.target, request, &buffers->arena, error)) {
+      !ReadTarget(line->target, request, &buffers->arena, error)) {
     return false;
   }
   if (facts.transfer_encoding != nullptr && request->is_http10) {
@@ -334,7 +373,8 @@ bool ParseResponseHead(MessageBuffers* buffers, const Limits& limits,
                        HeadError* error) {
   llhttp_t parser;
   Parsed parsed;
-  if (!RunLlhttp(HTTP_RESPONSE, buffers, limits, &parser, &parsed, error)) return false;
+  if (!RunLlhttp(HTTP_RESPONSE, {buffers->head}, buffers, limits, &parser, &parsed, error))
+    return false;
   response->arena = &buffers->arena;
   response->status = parser.status_code;
   response->reason = parsed.reason;

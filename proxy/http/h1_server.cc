@@ -45,7 +45,8 @@ void H1Server::Retire() {
 
 H1Server::Detached H1Server::Detach(std::string_view reply) {
   if (!reply.empty()) transport_->Write(reply);
-  Detached detached = {std::move(transport_), std::move(pending_)};
+  Detached detached = {std::move(transport_),
+                       consuming_ ? std::string(input_) : std::move(pending_)};
   state_ = State::kClosed;
   timer_.Stop();
   context_->loop->Cancel(this);
@@ -81,22 +82,23 @@ void H1Server::OnTurnEnd() {
 
 void H1Server::Consume(std::string_view input) {
   consuming_ = true;
+  input_ = input;
   bool more = true;
-  while (more && !input.empty() && state_ != State::kClosed) {
+  while (more && !input_.empty() && state_ != State::kClosed) {
     switch (state_) {
       case State::kIdle:
       case State::kHead:
-        more = ConsumeHead(&input);
+        more = ConsumeHead();
         break;
       case State::kBody:
       case State::kDiscard:
-        more = ConsumeBody(&input);
+        more = ConsumeBody();
         break;
       case State::kRaw:
         if (request_paused_) {
           more = false;
         } else {
-          listener_->OnRequestData(std::exchange(input, {}));
+          listener_->OnRequestData(std::exchange(input_, {}));
         }
         break;
       case State::kReceived:
@@ -107,7 +109,7 @@ void H1Server::Consume(std::string_view input) {
   }
   consuming_ = false;
   if (state_ == State::kClosed) return;
-  pending_.assign(input);
+  pending_.assign(input_);
   if (pending_.empty()) {
     // Most connections never need it again.
     if (pending_.capacity() > 256) std::string().swap(pending_);
@@ -119,14 +121,14 @@ void H1Server::Consume(std::string_view input) {
   }
 }
 
-bool H1Server::ConsumeHead(std::string_view* input) {
+bool H1Server::ConsumeHead() {
   if (state_ == State::kIdle) {
     state_ = State::kHead;
     buffers_ = context_->buffers.Take();
     collector_.Reset();
     timer_.Start(context_->limits.head_timeout);
   }
-  switch (collector_.Collect(input, &buffers_->head, context_->limits)) {
+  switch (collector_.Collect(&input_, &buffers_->head, context_->limits)) {
     case HeadCollector::Result::kNeedMore:
       return false;
     case HeadCollector::Result::kComplete:
@@ -172,19 +174,19 @@ void H1Server::RefuseHead(const HeadError& error) {
   owner_->OnBadRequest(this, error);
 }
 
-bool H1Server::ConsumeBody(std::string_view* input) {
+bool H1Server::ConsumeBody() {
   const bool discard = state_ == State::kDiscard;
   if (request_paused_ && !discard) return false;
   if (discard) {
-    discarded_ += input->size();
+    discarded_ += input_.size();
     if (discarded_ > kMaxDiscard) {
       CloseConnection();
       return false;
     }
   }
   if (request_.body.kind == BodyKind::kLength) {
-    const std::string_view data = input->substr(0, body_remaining_);
-    input->remove_prefix(data.size());
+    const std::string_view data = input_.substr(0, body_remaining_);
+    input_.remove_prefix(data.size());
     body_remaining_ -= data.size();
     if (!discard) listener_->OnRequestData(data);
     if (body_remaining_ == 0 && (state_ == State::kBody || state_ == State::kDiscard)) {
@@ -193,7 +195,7 @@ bool H1Server::ConsumeBody(std::string_view* input) {
     return true;
   }
   std::string_view data;
-  switch (chunked_.Decode(input, &data)) {
+  switch (chunked_.Decode(&input_, &data)) {
     case ChunkedDecoder::Result::kData:
       if (!discard) listener_->OnRequestData(data);
       return true;

@@ -83,10 +83,11 @@ class H1Server final : public net::Retirable,
   void SendTrailers(const HeaderList& trailers) override;
   void EndResponse(EndKind kind) override;
   void Abort() override;
+  void EndConnection() override { keep_alive_ = false; }
   void PauseRequest() override;
   void ResumeRequest() override;
   std::string_view protocol() const override {
-    return request_.is_http10 ? "HTTP/1.0" : "HTTP/1.1";
+    return request_.is_http10 ? "http/1.0" : "http/1.1";
   }
 
   // net::TransportListener
@@ -98,9 +99,9 @@ class H1Server final : public net::Retirable,
   void OnTurnEnd() override;
 
   void Consume(std::string_view input);
-  // Each takes bytes from `*input`; false when no more can be taken now.
-  bool ConsumeHead(std::string_view* input);
-  bool ConsumeBody(std::string_view* input);
+  // Each takes bytes from `input_`; false when no more can be taken now.
+  bool ConsumeHead();
+  bool ConsumeBody();
   void StartRequest();
   void RefuseHead(const HeadError& error);
   void BodyComplete();
@@ -118,6 +119,8 @@ class H1Server final : public net::Retirable,
   RequestListener* listener_ = nullptr;
   net::Timer timer_;
 
+  // While Consume runs: what it has not taken yet.
+  std::string_view input_;
   // Bytes read and not yet understood: of a head that is incomplete, none; of a body that is
   // paused; of the next request.
   std::string pending_;

@@ -100,6 +100,9 @@ void SendLocalReply(ServerStream* stream, const LocalReply& reply, bool head_onl
   head.headers.Add("X-Sallyport-Error", info.name);
   head.headers.Add("Content-Length", length);
   if (!head_only) head.body = {BodyKind::kLength, body.size()};
+  if (reply.code == ReplyCode::kBadRequest || reply.code == ReplyCode::kHeaderTooLarge) {
+    stream->EndConnection();
+  }
   stream->SendHead(head);
   if (!head_only) stream->SendBody(body);
   stream->EndResponse(EndKind::kClean);

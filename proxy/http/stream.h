@@ -53,7 +53,11 @@ class ServerStream {
   virtual void PauseRequest() = 0;
   virtual void ResumeRequest() = 0;
 
-  // "HTTP/1.1", "h2", as the audit log names it.
+  // The connection serves no request after this one: its sender cannot be trusted to frame them.
+  // Before SendHead.
+  virtual void EndConnection() = 0;
+
+  // The ALPN identifier ("http/1.1", "h2"; "http/1.0" besides), as the audit log has it.
   virtual std::string_view protocol() const = 0;
 
  protected:

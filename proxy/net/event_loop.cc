@@ -26,8 +26,10 @@ EventLoop::EventLoop()
 }
 
 EventLoop::~EventLoop() {
-  // Boxes that owners have let go close here, and connections that linger end. A handle still owned
-  // would keep the loop alive, which is a broken invariant, so the wait is unbounded on purpose.
+  EndTurn();
+  WaitForOwned();
+  // Boxes that owners have let go close here. A handle still owned would keep the loop alive, which
+  // is a broken invariant, so the wait is unbounded on purpose.
   uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
   uv_unref(reinterpret_cast<uv_handle_t*>(&check_));
   do {
@@ -41,6 +43,22 @@ EventLoop::~EventLoop() {
   CheckUv(uv_loop_close(&loop_), "uv_loop_close");
   // Not by recursion through `next`: the list may be long.
   while (free_chunks_ != nullptr) free_chunks_ = std::move(free_chunks_->next);
+}
+
+void EventLoop::WaitForOwned() {
+  uv_timer_t limit;
+  CheckUv(uv_timer_init(&loop_, &limit), "uv_timer_init");
+  limit.data = this;
+  uv_timer_start(
+      &limit, [](uv_timer_t* timer) { static_cast<EventLoop*>(timer->data)->owned_.clear(); },
+      kOwnedGraceMs, 0);
+  while (!owned_.empty()) uv_run(&loop_, UV_RUN_ONCE);
+  uv_close(reinterpret_cast<uv_handle_t*>(&limit), nullptr);
+  uv_run(&loop_, UV_RUN_NOWAIT);
+}
+
+void EventLoop::Disown(Retirable* object) {
+  std::erase_if(owned_, [object](const auto& owned) { return owned.get() == object; });
 }
 
 void EventLoop::Run() {

@@ -90,6 +90,11 @@ class EventLoop {
   void Cancel(TurnTask* task);
   void DestroyLater(std::unique_ptr<Retirable> object);
 
+  // Keeps an object that nobody else owns until Disown, or until the loop ends: then it is given
+  // two seconds more.
+  void Own(RetirePtr<Retirable> object) { owned_.push_back(std::move(object)); }
+  void Disown(Retirable* object);
+
   // Where sockets read to; valid until the read callback returns.
   std::span<char> read_buffer() { return {read_buffer_.get(), kReadBufferSize}; }
   // Where TLS decrypts to; apart from read_buffer, which still holds the ciphertext then.
@@ -107,8 +112,10 @@ class EventLoop {
   static constexpr size_t kReadBufferSize = size_t{64} * 1024;
   // 1 MiB of chunks is kept for reuse.
   static constexpr size_t kMaxFreeChunks = 64;
+  static constexpr uint64_t kOwnedGraceMs = 2000;
 
   void EndTurn();
+  void WaitForOwned();
 
   uv_loop_t loop_;
   // EndTurn runs after I/O callbacks (check) and again before the loop may wait (prepare), so that
@@ -120,6 +127,7 @@ class EventLoop {
 
   std::vector<TurnTask*> tasks_;
   std::vector<std::unique_ptr<Retirable>> retired_;
+  std::vector<RetirePtr<Retirable>> owned_;
   std::unique_ptr<char[]> read_buffer_;
   std::unique_ptr<char[]> plaintext_buffer_;
   std::unique_ptr<Chunk> free_chunks_;

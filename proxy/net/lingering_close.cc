@@ -12,7 +12,7 @@ constexpr std::chrono::minutes kLongestFlush(5);
 constexpr std::chrono::seconds kLongestWait(2);
 constexpr size_t kMostBytes = size_t{1} * 1024 * 1024;
 
-// Owns itself until the peer has ended, or time or bytes run out.
+// Owned by its loop until the peer has ended, or time or bytes run out.
 class Lingering final : public Retirable, private TransportListener {
  public:
   explicit Lingering(TransportPtr transport)
@@ -53,7 +53,7 @@ class Lingering final : public Retirable, private TransportListener {
   void Finish() {
     if (transport_ == nullptr) return;
     timer_.Stop();
-    RetirePtr<Lingering>(this).reset();
+    loop_.Disown(this);
   }
 
   EventLoop& loop_;
@@ -66,8 +66,9 @@ class Lingering final : public Retirable, private TransportListener {
 }  // namespace
 
 void LingeringClose(TransportPtr transport) {
-  // NOLINTNEXTLINE(bugprone-unused-raii,cppcoreguidelines-owning-memory): it owns itself.
-  new Lingering(std::move(transport));
+  if (transport->dead()) return;
+  EventLoop& loop = transport->loop();
+  loop.Own(RetirePtr<Retirable>(new Lingering(std::move(transport))));
 }
 
 }  // namespace sallyport::net

@@ -77,14 +77,14 @@ void StreamTransport::Retire() {
 
 WriteResult StreamTransport::Write(std::string_view bytes) {
   assert(loop_->IsCurrentThread());
-  if (dead_ || shutdown_wanted_) return WriteResult::kMore;
+  if (dead_ || write_failed_ || shutdown_wanted_) return WriteResult::kMore;
   if (queued_ == 0 && !writing_ && bytes.size() >= kDirectWrite) {
     const uv_buf_t buffer =
         uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
     const int written = uv_try_write(&box_->stream, &buffer, 1);
     if (written > 0) bytes.remove_prefix(static_cast<size_t>(written));
     if (written < 0 && written != UV_EAGAIN) {
-      Fail(written);
+      FailWrite(written);
       return WriteResult::kMore;
     }
     if (!bytes.empty()) {
@@ -131,7 +131,7 @@ void StreamTransport::Flush() {
     }
     const int written = uv_try_write(&box_->stream, buffers.data(), count);
     if (written < 0 && written != UV_EAGAIN) {
-      Fail(written);
+      FailWrite(written);
       return;
     }
     if (written > 0) DropWritten(static_cast<size_t>(written));
@@ -176,7 +176,7 @@ void StreamTransport::StartWrite() {
                               });
   if (result < 0) {
     writing_ = false;
-    Fail(result);
+    FailWrite(result);
   }
 }
 
@@ -189,7 +189,7 @@ void StreamTransport::OnWritten(int status) {
     loop_->GiveChunk(std::move(done));
   }
   if (status < 0) {
-    Fail(status);
+    FailWrite(status);
     return;
   }
   Flush();
@@ -289,6 +289,21 @@ void StreamTransport::Fail(int error) {
   dead_ = true;
   pending_error_ = error;
   loop_->Schedule(this);
+}
+
+// The peer takes no more, but may have said why before it stopped (a 413, an alert): what it sent
+// is read first, and the end of that tells the error. A transport that is not reading tells at
+// once.
+void StreamTransport::FailWrite(int error) {
+  write_failed_ = true;
+  while (head_ != nullptr) {
+    std::unique_ptr<Chunk> chunk = std::move(head_);
+    head_ = std::move(chunk->next);
+    loop_->GiveChunk(std::move(chunk));
+  }
+  tail_ = nullptr;
+  queued_ = 0;
+  if (read_ended_ || paused_ != 0) Fail(error);
 }
 
 void StreamTransport::OnTurnEnd() {

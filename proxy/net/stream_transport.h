@@ -36,6 +36,7 @@ class StreamTransport final : public Transport, private TurnTask {
   bool read_ended() const override { return read_ended_; }
   size_t queued_bytes() const override { return queued_; }
   void ResetOnClose() override { reset_on_close_ = true; }
+  bool dead() const override { return dead_; }
   void Retire() override;
   EventLoop& loop() override { return *loop_; }
 
@@ -54,6 +55,7 @@ class StreamTransport final : public Transport, private TurnTask {
   void Append(std::string_view bytes);
   void NoteDrained();
   void Fail(int error);
+  void FailWrite(int error);
   void ApplyReading();
 
   EventLoop* loop_;
@@ -74,6 +76,7 @@ class StreamTransport final : public Transport, private TurnTask {
   bool shutdown_started_ = false;
   bool read_ended_ = false;
   bool reset_on_close_ = false;
+  bool write_failed_ = false;  // what is written from now on is dropped
   bool dead_ = false;
   // Set when a write failed inside a call to us: told at the end of the turn.
   int pending_error_ = 0;

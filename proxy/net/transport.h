@@ -78,6 +78,8 @@ class Transport : public Retirable {
 
   // Whether OnEnd has been told, or is about to be.
   virtual bool read_ended() const = 0;
+  // Whether OnError has been told, or is about to be.
+  virtual bool dead() const = 0;
   // Bytes written and not yet taken by the kernel.
   virtual size_t queued_bytes() const = 0;
   // Makes the eventual close a TCP reset, so that the peer cannot take the end for a clean one.

@@ -38,8 +38,11 @@ std::shared_ptr<const RuleCredential> MakeCredential(const rules::CredentialRule
 
 }  // namespace
 
-Control::Control(std::function<void(std::shared_ptr<const Snapshot>)> publish)
-    : publish_(std::move(publish)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Control::Control(std::function<void(std::shared_ptr<const Snapshot>)> publish,
+                 audit::AuditLog* audit)
+    : publish_(std::move(publish)),
+      audit_(audit),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wake_) std::abort();  // no descriptor at start: nothing could run
 }
 
@@ -90,6 +93,7 @@ absl::Status Control::Load(const std::string& text) {
   rules_ = parsed.rules;
   config_text_ = text;
   Publish();
+  AuditPolicy("loaded");
   return absl::OkStatus();
 }
 
@@ -152,15 +156,38 @@ void Control::Run() {
     if ((fds[0].revents & POLLIN) != 0) {
       eventfd_t count = 0;
       eventfd_read(wake_.get(), &count);
-      absl::MutexLock lock(&mutex_);
-      values_ = sources_->Current();
-      Publish();
+      TakeNewValues();
     }
     if ((fds[1].revents & POLLIN) != 0 && !watch.TakeChanged().empty()) {
       watch.Add(config_file);
       OnConfigFileChanged();
     }
   }
+}
+
+void Control::TakeNewValues() {
+  absl::MutexLock lock(&mutex_);
+  const std::shared_ptr<const sources::ValueTable> old = values_;
+  values_ = sources_->Current();
+  Publish();
+  if (audit_ == nullptr) return;
+  for (size_t i = 0; i < values_->size() && i < old->size(); ++i) {
+    if ((*values_)[i] == (*old)[i]) continue;
+    audit::AuditRecord record;
+    record.event = audit::AuditEvent::kCredential;
+    record.rule = rules_->rules()[i].name;
+    record.decision = (*values_)[i] == nullptr ? "ended" : "changed";
+    audit_->Record(std::move(record));
+  }
+}
+
+void Control::AuditPolicy(std::string_view outcome) {
+  if (audit_ == nullptr) return;
+  audit::AuditRecord record;
+  record.event = audit::AuditEvent::kPolicy;
+  record.by = config_file_.empty() ? "default" : config_file_;
+  record.decision = outcome;
+  audit_->Record(std::move(record));
 }
 
 void Control::OnConfigFileChanged() {
@@ -175,6 +202,7 @@ void Control::OnConfigFileChanged() {
     return;
   }
   refused_text_ = *text;
+  AuditPolicy("refused");
   log::Error("config", "the changed file is not used; the old configuration stays",
              {{"file", config_file_}, {"problems", Message(status)}});
 }

@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "base/unique_fd.h"
 #include "gateway-client/credential_sources.h"
+#include "proxy/audit/audit_log.h"
 #include "proxy/exchange/snapshot.h"
 
 namespace sallyport::proxy {
@@ -25,7 +26,8 @@ class Control {
  public:
   // `publish` is called with each new snapshot, from Reload's caller or from the control thread,
   // one at a time.
-  explicit Control(std::function<void(std::shared_ptr<const Snapshot>)> publish);
+  // `audit`, null for none, is told of each change and outlives this object.
+  Control(std::function<void(std::shared_ptr<const Snapshot>)> publish, audit::AuditLog* audit);
   ~Control();
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
@@ -44,11 +46,14 @@ class Control {
   void Run();
   absl::Status Load(const std::string& text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeNewValues();
+  void AuditPolicy(std::string_view outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnConfigFileChanged();
   std::string PlaceholderFor(const rules::CredentialRule& rule)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::function<void(std::shared_ptr<const Snapshot>)> publish_;
+  audit::AuditLog* const audit_;
   UniqueFd wake_;  // eventfd(2)
   std::atomic<bool> stopping_ = false;
 

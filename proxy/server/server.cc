@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -112,10 +113,11 @@ absl::Status ServerImpl::Start() {
   }
   leaves_ = std::make_unique<ca::LeafCache>(authority_.get());
   RETURN_IF_ERROR(LoadTrust());
-  control_ = std::make_unique<Control>(
-      [this](std::shared_ptr<const Snapshot> snapshot) { Publish(std::move(snapshot)); });
-  RETURN_IF_ERROR(control_->Start(options_.config_file));
   RETURN_IF_ERROR(OpenAudit());
+  control_ = std::make_unique<Control>(
+      [this](std::shared_ptr<const Snapshot> snapshot) { Publish(std::move(snapshot)); },
+      audit_.get());
+  RETURN_IF_ERROR(control_->Start(options_.config_file));
   ASSIGN_OR_RETURN(ca_files_, ca::WriteCaFiles(options_.ca_dir, *authority_));
   return StartWorkers();
 }
@@ -189,6 +191,12 @@ absl::Status ServerImpl::StartWorkers() {
         }));
   }
   for (const auto& worker : workers_) worker->Start();
+  if (audit_ != nullptr) {
+    audit::AuditRecord record;
+    record.event = audit::AuditEvent::kLifecycle;
+    record.decision = "started";
+    audit_->Record(std::move(record));
+  }
   return absl::OkStatus();
 }
 
@@ -217,15 +225,12 @@ void ServerImpl::OnConnectionOver() {
 
 // Ends the listeners on the thread that they belong to.
 void ServerImpl::StopAccepting() {
-  absl::Mutex mutex;
-  bool done = false;
+  absl::Notification done;
   workers_.front()->Post([&] {
     listeners_.clear();
-    absl::MutexLock lock(&mutex);
-    done = true;
+    done.Notify();
   });
-  absl::MutexLock lock(&mutex);
-  mutex.Await(absl::Condition(&done));
+  done.WaitForNotification();
 }
 
 absl::Status ServerImpl::Reload() {

@@ -63,9 +63,10 @@ class Worker final : private ClientConnection::Owner {
   void CloseAll();
 
   const WorkerShared* shared_;
+  // Before the loop, which destroys the last connections when it ends: they give buffers back.
+  http::CodecContext codec_;
   net::EventLoop loop_;
   std::unique_ptr<net::Mailbox> mailbox_;
-  http::CodecContext codec_;
   std::unique_ptr<net::Resolver> resolver_;
   std::unique_ptr<tls::ServerContext> server_tls_;
   std::unique_ptr<tls::ClientContext> client_tls_;

@@ -33,6 +33,7 @@ class TlsSession {
 
   // `ssl` has its role set (accept or connect state). `sink` outlives the session.
   TlsSession(ca::SslPtr ssl, Sink* sink);
+  ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
 

@@ -43,6 +43,7 @@ class TlsTransport final : public net::Transport,
   void Pause(net::PauseReason reason) override;
   void Resume(net::PauseReason reason) override;
   bool read_ended() const override { return end_told_ || lower_->read_ended(); }
+  bool dead() const override { return dead_ || lower_->dead(); }
   size_t queued_bytes() const override { return lower_->queued_bytes(); }
   void ResetOnClose() override { lower_->ResetOnClose(); }
   void Retire() override;
