@@ -165,7 +165,7 @@ def test_a_folder_as_configuration_is_refused(sallyport, tmp_path):
 
 USAGE_ERRORS = {
     "unknown flag": (["--lisen", "127.0.0.1:0"], "lisen"),
-    "unknown level": (["--log-level", "loud"], "log-level"),
+    "unknown level": (["--log-level", "loud"], "loud"),
     "listen without port": (["--listen", "127.0.0.1"], "listen"),
     "listen with a bad port": (["--listen", "127.0.0.1:65536"], "listen"),
     "listen with a bad address": (["--listen", "300.0.0.1:1"], "listen"),

@@ -119,8 +119,7 @@ def test_the_work_folder_is_the_current_one_or_the_one_given(run_child, child_ru
 def test_isolation_none_warns_of_what_it_does_not_protect(run_child):
     result = run_child(["/bin/true"])
     assert result.status == 0
-    assert re.search(r"isolation.*none|none.*isolation", result.err, re.I | re.S), result
-    assert re.search(r"warn", result.err, re.I), result
+    assert re.search(r" warn .*isolation", result.err), result
 
 
 def test_without_a_working_isolation_nothing_is_started(sallyport, tmp_path):
@@ -242,9 +241,9 @@ class Background:
 )  # fmt: skip
 def test_a_signal_reaches_the_child(child_runner, number):
     script = (
-        "import signal, sys\n"
+        "import os, signal, sys\n"
         "def caught(number, frame):\n"
-        "    print('caught', number, flush=True)\n"
+        "    os.write(1, b'caught %d' % number)\n"
         "    sys.exit(42)\n"
         f"signal.signal({int(number)}, caught)\n"
         "print('ready', flush=True)\n"
@@ -259,8 +258,8 @@ def test_a_signal_reaches_the_child(child_runner, number):
 
 def test_a_child_that_takes_no_notice_of_a_signal_goes_on(child_runner):
     script = (
-        "import signal, sys\n"
-        "signal.signal(signal.SIGTERM, lambda *_: print('noticed', flush=True))\n"
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGTERM, lambda *_: os.write(1, b'noticed'))\n"
         "signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))\n"
         "print('ready', flush=True)\n"
         "while True: signal.pause()\n"
@@ -471,8 +470,8 @@ def test_job_control_of_a_shell_inside_works(child_runner):
         tty.sendline("jobs")
         tty.expect("Running.*sleep 1000")
         tty.expect(PROMPT)
-        tty.sendline("kill %1; wait; echo over-$?")
-        tty.expect("over-143")
+        tty.sendline("kill %1; wait %1")
+        tty.expect("Terminated.*sleep 1000")
         tty.expect(PROMPT)
         tty.sendline("exit 9")
         tty.expect(pexpect.EOF)

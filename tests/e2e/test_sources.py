@@ -154,7 +154,7 @@ def test_an_unusable_value_of_a_variable_is_refused_at_load(start, search, value
     check_refused_start(proxy, "API_KEY", value)
 
 
-@pytest.mark.parametrize("value", ["a\0b", "a\nb", "a\r\n"], ids=["NUL", "LF", "CR"])
+@pytest.mark.parametrize("value", ["a\0b", "a\nb", "a\rb"], ids=["NUL", "LF", "CR"])
 def test_an_unusable_value_of_a_file_is_refused_at_load(start, tmp_path, value):
     (tmp_path / "key").write_text(value, newline="")
     proxy = start(rule(file=str(tmp_path / "key")), wait=False)

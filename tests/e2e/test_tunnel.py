@@ -62,7 +62,7 @@ def test_a_client_hello_in_the_packet_of_connect_works(
     proxy = start_proxy(
         {"credentials": [bearer_rule()] if intercepted else []},
         {"api.test:443": origin},
-        env={"API_KEY": secret},
+        env={"API_KEY": secret} if intercepted else {},
     )
     context = proxy.context() if intercepted else proxy.origin_context()
     tls = client_hello("api.test", context)

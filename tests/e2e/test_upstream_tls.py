@@ -127,10 +127,15 @@ def closing(turn):
     turn.close()
 
 
+@pytest.mark.parametrize("polite", [True, False], ids=["close-notify", "abrupt end"])
 @pytest.mark.parametrize("version", [None, ssl.TLSVersion.TLSv1_2], ids=["TLS 1.3", "TLS 1.2"])
-def test_sessions_with_an_origin_are_resumed(start_proxy, origins, secret, version):
+def test_sessions_with_an_origin_are_resumed(start_proxy, origins, secret, version, polite):
+    def ending(turn):
+        turn.request.connection.ends_politely = polite
+        closing(turn)
+
     origin = origins.https(maximum_version=version)
-    origin.routes["/"] = closing
+    origin.routes["/"] = ending
     proxy = start(start_proxy, origin, secret)
     for _ in range(4):
         assert proxy.get("https://api.test/").status == 200

@@ -31,6 +31,8 @@ class Connection:
         self.received_count = 0
         self.closed = threading.Event()
         self.was_reset = False
+        # Whether TLS ends as it should, with a close-notify, when the origin closes.
+        self.ends_politely = True
 
     def record(self, data):
         self.received_count += len(data)
@@ -254,13 +256,16 @@ class TcpOrigin:
             if not self._stopping:
                 self.errors.append(error)
         finally:
-            try:
-                connection.sock.close()
-            except OSError:
-                pass
+            self._close(connection)
             with self._changed:
                 connection.closed.set()
                 self._changed.notify_all()
+
+    def _close(self, connection):
+        try:
+            connection.sock.close()
+        except OSError:
+            pass
 
     def _open(self, connection):
         connection.handshake_done.set()
@@ -291,6 +296,14 @@ class TlsOpening:
         if maximum_version is not None:
             self._context.maximum_version = maximum_version
         self.leaf = leaf
+
+    def _close(self, connection):
+        if isinstance(connection.sock, TlsSocket) and connection.ends_politely:
+            try:
+                connection.sock.send_close_notify()
+            except OSError:
+                pass
+        super()._close(connection)
 
     def _note_sni(self, session_object, name, _context):
         session_object.asked_name = name

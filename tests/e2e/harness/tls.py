@@ -53,6 +53,16 @@ class TlsSocket:
                 records = self._outgoing.read()
             self.raw.sendall(records)
 
+    def send_close_notify(self):
+        """Ends the sending direction, and waits for nothing."""
+        with self._lock:
+            try:
+                self.session_object.unwrap()
+            except ssl.SSLError:
+                # It wants to read the peer's, or the session has failed.
+                pass
+        self._flush()
+
     def unwrap(self):
         """Sends a close-notify and waits for the peer's; returns the socket beneath."""
         self._until_done(self.session_object.unwrap)
