@@ -1,5 +1,6 @@
 #include "cli/proxy_session.h"
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -33,6 +34,14 @@ void LogLines(std::string_view message) {
   }
 }
 
+// An error names the option that named the file.
+absl::Status WriteNamedFile(std::string_view option, const std::string& path,
+                            std::string_view contents, mode_t mode) {
+  const absl::Status status = WriteFileAtomically(path, contents, mode);
+  if (status.ok()) return status;
+  return absl::Status(status.code(), fmt::format("{}: {}", option, Message(status)));
+}
+
 }  // namespace
 
 ProxySession::~ProxySession() {
@@ -59,8 +68,8 @@ absl::Status ProxySession::WriteFiles() {
   if (!options_.env_file.empty()) RETURN_IF_ERROR(WriteEnvFile());
   // Last: who waits for it may start at once.
   if (!options_.ready_file.empty()) {
-    RETURN_IF_ERROR(
-        WriteFileAtomically(options_.ready_file, supervisor::ReadyFileText(*server_), 0644));
+    RETURN_IF_ERROR(WriteNamedFile("--ready-file", options_.ready_file,
+                                   supervisor::ReadyFileText(*server_), 0644));
   }
   ready_ = true;
   return absl::OkStatus();
@@ -80,7 +89,7 @@ absl::Status ProxySession::WriteEnvFile() {
   access.java_tool_options = java_files_->options_by_file();
   ASSIGN_OR_RETURN(const std::string text,
                    supervisor::EnvFileText(supervisor::AccessEnvironment(access)));
-  return WriteFileAtomically(options_.env_file, text, 0600);
+  return WriteNamedFile("--env-file", options_.env_file, text, 0600);
 }
 
 int ProxySession::ServeUntilTold() {

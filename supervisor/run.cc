@@ -113,7 +113,11 @@ absl::Status Session::Prepare() {
   access_ = MakeProxyAccess(*server_, *address);
   access_.java_tool_options = java_files_->inline_options();
   if (options_.ready_file.empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(WriteFileAtomically(options_.ready_file, ReadyFileText(*server_), 0644));
+  const absl::Status written =
+      WriteFileAtomically(options_.ready_file, ReadyFileText(*server_), 0644);
+  if (!written.ok()) {
+    return absl::Status(written.code(), fmt::format("--ready-file: {}", Message(written)));
+  }
   ready_file_written_ = true;
   return absl::OkStatus();
 }
