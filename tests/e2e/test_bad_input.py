@@ -315,11 +315,7 @@ def test_running_out_of_descriptors_pauses_accepting_and_recovers(start_proxy, o
     for client in idle:
         client.close()
 
-    def recovered():
-        with proxy.open() as client:
-            return client.request("CONNECT", "api.test:443").status == 200
-
-    eventually(recovered, "connections accepted again")
+    # The next one waits for its turn, and is served.
     assert proxy.get("https://api.test/").status == 200
 
 

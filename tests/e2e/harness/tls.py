@@ -35,12 +35,11 @@ class TlsSocket:
         while True:
             with self._lock:
                 try:
-                    return self.session_object.read(limit)
+                    data = self.session_object.read(limit)
+                    self.ended_by_close_notify = not data
+                    return data
                 except ssl.SSLWantReadError:
                     pass
-                except ssl.SSLZeroReturnError:
-                    self.ended_by_close_notify = True
-                    return b""
                 except ssl.SSLEOFError:
                     return b""
             self._flush()
