@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "base/file.h"
 #include "base/status.h"
 #include "cli/config_path.h"
@@ -19,6 +17,10 @@ namespace {
 
 // Prints what is wrong with one file; whether nothing is.
 bool CheckFile(const std::string& file) {
+  if (file.ends_with(".yaml") || file.ends_with(".yml")) {
+    fmt::print("{}: policy files are not supported by this version of sallyport\n", file);
+    return false;
+  }
   const absl::StatusOr<std::string> text = ReadFile(file, kMaxConfigBytes);
   if (!text.ok()) {
     fmt::print("{}\n", Message(text.status()));

@@ -1,11 +1,8 @@
 #ifndef SALLYPORT_CLI_CHECK_COMMAND_H_
 #define SALLYPORT_CLI_CHECK_COMMAND_H_
 
+#include <CLI/CLI.hpp>
 #include <functional>
-
-namespace CLI {
-class App;
-}  // namespace CLI
 
 namespace sallyport::cli {
 

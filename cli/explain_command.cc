@@ -9,8 +9,6 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "base/file.h"
 #include "base/status.h"
 #include "cli/config_path.h"

@@ -62,14 +62,11 @@ std::string DescribeAvailability(const CredentialSource& source, Availability av
   return "";
 }
 
-// What becomes of one rule whose domain matched.
+// What becomes of one rule whose domain matched, for a request whose path has a normal form.
 RuleOutcome Weigh(const CredentialRule& rule, const ExplainedRequest& request,
                   const SourceProbe& probe) {
   RuleOutcome outcome = {.rule = &rule, .source = probe(rule.source), .reason = {}};
-  const bool path_matters = !rule.paths.empty();
-  if (path_matters && !request.path.has_value()) {
-    outcome.reason = "the path has no normal form";
-  } else if (!rule.Matches(request.method, request.path.value_or("/"))) {
+  if (!rule.Matches(request.method, *request.path)) {
     const bool method =
         rule.methods.empty() || std::ranges::count(rule.methods, request.method) > 0;
     outcome.reason = method ? "its paths do not match" : "its methods do not match";
@@ -248,6 +245,10 @@ Explanation Explain(const rules::RuleSet& rules, const ExplainedRequest& request
     explanation.handling = Explanation::Handling::kTunnelled;
     return explanation;
   }
+  if (!request.path.has_value()) {
+    explanation.error = "bad_request";
+    return explanation;
+  }
   explanation.handling =
       request.tls ? Explanation::Handling::kIntercepted : Explanation::Handling::kForwarded;
   WeighRules(rules, request, probe, &explanation);
@@ -275,14 +276,14 @@ std::string FormatForPeople(const ExplainedRequest& request, const Explanation& 
       text += fmt::format("  request      refused: {}\n", explanation.error);
       break;
   }
-  if (explanation.rules.empty()) text += "  credentials  none\n";
+  if (explanation.rules.empty() && explanation.error.empty()) text += "  credentials  none\n";
   for (const RuleOutcome& outcome : explanation.rules) {
     const CredentialRule& rule = *outcome.rule;
     text += fmt::format("  rule         {} {}: {}; {} {} is {}\n", rule.name,
                         Describe(outcome.kind), outcome.reason, SourceKind(rule.source),
                         SourceName(rule.source), DescribeAvailability(rule.source, outcome.source));
   }
-  if (explanation.allowed && request.authority.host.address == std::nullopt) {
+  if (explanation.error.empty() && !request.authority.host.address.has_value()) {
     text += "  address      judged when the name is resolved\n";
   }
   return text;

@@ -6,8 +6,6 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "rules/proxy_config.h"
 
 namespace sallyport::cli {

@@ -51,6 +51,24 @@ bool AppendSegment(std::string_view segment, std::string* out) {
   return true;
 }
 
+// Whether AppendSegment would append `segment` itself.
+bool IsNormalSegment(std::string_view segment) {
+  for (size_t i = 0; i < segment.size(); ++i) {
+    if (segment[i] != '%') {
+      if (!IsPathByte(segment[i])) return false;
+      continue;
+    }
+    if (i + 2 >= segment.size()) return false;
+    const int high = HexDigit(segment[i + 1]);
+    const int low = HexDigit(segment[i + 2]);
+    const bool lower_case = segment[i + 1] >= 'a' || segment[i + 2] >= 'a';
+    if (high < 0 || low < 0 || lower_case) return false;
+    if (IsUnreserved(static_cast<char>(high * 16 + low))) return false;
+    i += 2;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool CredentialRule::Matches(std::string_view method, std::string_view path) const {
@@ -96,6 +114,20 @@ std::optional<std::string> NormalizePath(std::string_view path) {
     start = slash + 1;
   }
   return result;
+}
+
+bool IsNormalPath(std::string_view path) {
+  if (path == "*") return true;
+  if (!path.starts_with('/')) return false;
+  for (size_t start = 1;;) {
+    const size_t slash = path.find('/', start);
+    const bool last = slash == path.npos;
+    const std::string_view segment = path.substr(start, last ? path.npos : slash - start);
+    if (segment == "." || segment == ".." || (segment.empty() && !last)) return false;
+    if (!IsNormalSegment(segment)) return false;
+    if (last) return true;
+    start = slash + 1;
+  }
 }
 
 }  // namespace sallyport::rules

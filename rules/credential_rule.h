@@ -60,10 +60,15 @@ struct CredentialRule {
 // Whether `glob` ("/v1/**") matches the whole of `path`; '*' stays within a segment, '**' crosses.
 bool GlobMatches(std::string_view glob, std::string_view path);
 
-// `path` with unreserved characters percent-decoded, remaining escapes in upper case, dot segments
-// removed and "//" collapsed (RFC 3986 §6.2.2). Nothing when dot segments climb above the root or
-// an escape is malformed.
+// `path` with unreserved characters percent-decoded, remaining escapes in upper case, characters
+// that a path cannot hold escaped, dot segments removed and "//" collapsed (RFC 3986 §6.2.2).
+// Nothing when dot segments climb above the root, when ".." follows "//" (readers disagree on what
+// it then takes away), when an escape is malformed, or when the path neither begins with '/' nor is
+// "*".
 std::optional<std::string> NormalizePath(std::string_view path);
+
+// Whether NormalizePath would return `path` itself. Allocates nothing.
+bool IsNormalPath(std::string_view path);
 
 }  // namespace sallyport::rules
 

@@ -146,13 +146,11 @@ absl::StatusOr<std::string> CanonicalName(std::string_view text) {
     char& c = name[i];
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     if (c == '.') label_start = i + 1;
-    if (static_cast<uint8_t>(c) >= 0x80) {
-      international = true;
-    } else if (c != '.' && !IsNameByte(c)) {
-      return BadByte(c);
-    } else if (i == label_start + 3 && std::string_view(name).substr(i - 3, 4) == kAcePrefix) {
-      international = true;
-    }
+    const bool ascii = static_cast<uint8_t>(c) < 0x80;
+    if (ascii && c != '.' && !IsNameByte(c)) return BadByte(c);
+    const bool ace_label =
+        i == label_start + 3 && std::string_view(name).substr(label_start, 4) == kAcePrefix;
+    international |= !ascii || ace_label;
   }
   if (international) {
     ASSIGN_OR_RETURN(name, InternationalName(name));

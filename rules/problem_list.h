@@ -28,6 +28,7 @@ class ProblemList {
     std::stable_sort(problems_.begin(), problems_.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<Problem> sorted;
+    sorted.reserve(problems_.size());
     for (auto& [order, problem] : problems_) sorted.push_back(std::move(problem));
     problems_.clear();
     return sorted;

@@ -28,7 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::abort();
   }
 
-  if (const std::optional<std::string> normal = NormalizePath(format)) {
+  const std::optional<std::string> normal = NormalizePath(format);
+  if (IsNormalPath(format) != (normal == format)) std::abort();
+  if (normal.has_value()) {
     if (NormalizePath(*normal) != normal) std::abort();
     if (*normal != "*" && !GlobMatches("/**", *normal)) std::abort();
     // Against every input as a glob, in bounded time.

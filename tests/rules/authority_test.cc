@@ -15,7 +15,7 @@ TEST(ParseHostTest, EverySpellingHasOneCanonicalForm) {
     std::string_view text;
     std::string_view canonical;
     bool address = false;
-  } kCases[] = {
+  } cases[] = {
       {"api.test", "api.test"},
       {"API.Test", "api.test"},
       {"api.test.", "api.test"},
@@ -66,7 +66,7 @@ TEST(ParseHostTest, EverySpellingHasOneCanonicalForm) {
       {"[::ffff:7f00:1]", "127.0.0.1", true},
       {"[64:ff9b::7f00:1]", "64:ff9b::7f00:1", true},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const absl::StatusOr<Host> host = ParseHost(c.text);
     ASSERT_TRUE(host.ok()) << c.text << ": " << host.status();
     EXPECT_EQ(host->name, c.canonical) << c.text;
@@ -94,7 +94,7 @@ TEST(ParseHostTest, RefusesWhatHasNoCanonicalForm) {
   const struct {
     std::string_view text;
     std::string_view message;
-  } kCases[] = {
+  } cases[] = {
       {"", "empty"},
       {".", "empty"},
       {"..", "empty label"},
@@ -153,7 +153,7 @@ TEST(ParseHostTest, RefusesWhatHasNoCanonicalForm) {
       {"a\xff.example", "internationalised"},
       {"\xc3", "internationalised"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const absl::StatusOr<Host> host = ParseHost(c.text);
     ASSERT_FALSE(host.ok()) << c.text << " became " << host->name;
     EXPECT_THAT(std::string(Message(host.status())), HasSubstr(std::string(c.message))) << c.text;
@@ -172,7 +172,7 @@ TEST(ParseAuthorityTest, TakesThePortFromTheTextOrTheScheme) {
     std::string_view text;
     std::optional<uint16_t> default_port;
     std::string_view canonical;
-  } kCases[] = {
+  } cases[] = {
       {"api.test:443", std::nullopt, "api.test:443"},
       {"API.test.:8443", 443, "api.test:8443"},
       {"api.test", 80, "api.test:80"},
@@ -183,7 +183,7 @@ TEST(ParseAuthorityTest, TakesThePortFromTheTextOrTheScheme) {
       {"[2001:DB8::1]", 443, "[2001:db8::1]:443"},
       {"[::ffff:127.0.0.1]:80", std::nullopt, "127.0.0.1:80"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const absl::StatusOr<Authority> authority = ParseAuthority(c.text, c.default_port);
     ASSERT_TRUE(authority.ok()) << c.text << ": " << authority.status();
     EXPECT_EQ(authority->ToString(), c.canonical) << c.text;

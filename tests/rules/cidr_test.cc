@@ -15,7 +15,7 @@ TEST(CidrTest, HoldsTheAddressesThatShareItsPrefix) {
     std::string_view range;
     std::string_view address;
     bool contained;
-  } kCases[] = {
+  } cases[] = {
       {"10.0.0.0/8", "10.255.255.255", true},
       {"10.0.0.0/8", "11.0.0.0", false},
       {"192.0.2.128/25", "192.0.2.127", false},
@@ -32,7 +32,7 @@ TEST(CidrTest, HoldsTheAddressesThatShareItsPrefix) {
       {"fe80::/10", "fec0::1", false},
       {"::ffff:10.0.0.0/104", "10.1.2.3", true},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const absl::StatusOr<Cidr> range = Cidr::Parse(c.range);
     ASSERT_TRUE(range.ok()) << c.range;
     EXPECT_EQ(range->Contains(Address(c.address)), c.contained) << c.range << " " << c.address;

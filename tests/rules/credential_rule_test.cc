@@ -13,7 +13,7 @@ TEST(GlobMatchesTest, StarStaysWithinASegmentAndTwoCross) {
     std::string_view glob;
     std::string_view path;
     bool matches;
-  } kCases[] = {
+  } cases[] = {
       {"/v1/x", "/v1/x", true},
       {"/v1/x", "/v1/xy", false},
       {"/v1/x", "/v1", false},
@@ -56,7 +56,7 @@ TEST(GlobMatchesTest, StarStaysWithinASegmentAndTwoCross) {
       {"/a?c", "/abc", false},
       {"/[a]", "/a", false},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     EXPECT_EQ(GlobMatches(c.glob, c.path), c.matches) << c.glob << " against " << c.path;
   }
 }
@@ -75,7 +75,7 @@ TEST(NormalizePathTest, GivesEverySpellingOneForm) {
   const struct {
     std::string_view path;
     std::string_view normal;
-  } kCases[] = {
+  } cases[] = {
       {"", "/"},
       {"*", "*"},
       {"/", "/"},
@@ -113,9 +113,11 @@ TEST(NormalizePathTest, GivesEverySpellingOneForm) {
       {"//a/../b", "/b"},
       {"/a//b/../c", "/a/c"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     EXPECT_EQ(NormalizePath(c.path), std::optional<std::string>(c.normal)) << c.path;
     EXPECT_EQ(NormalizePath(c.normal), std::optional<std::string>(c.normal)) << c.path;
+    EXPECT_EQ(IsNormalPath(c.path), c.path == c.normal) << c.path;
+    EXPECT_TRUE(IsNormalPath(c.normal)) << c.normal;
   }
 }
 
@@ -126,6 +128,7 @@ TEST(NormalizePathTest, RefusesWhatHasNoNormalForm) {
         // Whether "//.." means the parent of "" or of what stands before depends on the reader.
         "/a//..", "/a//../b", "/a//./../b", "//.."}) {
     EXPECT_EQ(NormalizePath(path), std::nullopt) << path;
+    EXPECT_FALSE(IsNormalPath(path)) << path;
   }
 }
 

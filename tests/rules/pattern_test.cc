@@ -158,7 +158,7 @@ TEST(PatternTest, RefusesBadFormsAndSaysWhatIsRight) {
   const struct {
     std::string_view pattern;
     std::string_view message;
-  } kCases[] = {
+  } cases[] = {
       {"", "empty"},
       {"https://api.test", "no scheme"},
       {"https://api.test/", "no scheme"},
@@ -208,7 +208,7 @@ TEST(PatternTest, RefusesBadFormsAndSaysWhatIsRight) {
       {"~(?=a)", "RE2"},
       {"~(a{1000}){1000}", "RE2"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const absl::StatusOr<Pattern> pattern = Pattern::Parse(c.pattern);
     ASSERT_FALSE(pattern.ok()) << c.pattern << " became " << pattern->ToString();
     EXPECT_THAT(std::string(Message(pattern.status())), HasSubstr(std::string(c.message)))
@@ -228,7 +228,7 @@ TEST(PatternTest, CanonicalTextParsesToItself) {
 
 TEST(PatternTest, SpecificityFollowsTheDocumentedOrder) {
   // Narrowest first; patterns in one row are equal.
-  const std::vector<std::vector<std::string_view>> kOrder = {
+  const std::vector<std::vector<std::string_view>> order = {
       {"a.example.com:443", "192.0.2.7:80"},
       {"a.example.com", "192.0.2.7", "b.test"},
       {"192.0.2.0/25"},
@@ -243,12 +243,11 @@ TEST(PatternTest, SpecificityFollowsTheDocumentedOrder) {
       {"*:443", "*:80"},
       {"*"},
   };
-  for (size_t i = 0; i < kOrder.size(); ++i) {
-    const uint64_t row = Parsed(kOrder[i][0]).Specificity();
-    for (const std::string_view text : kOrder[i])
-      EXPECT_EQ(Parsed(text).Specificity(), row) << text;
+  for (size_t i = 0; i < order.size(); ++i) {
+    const uint64_t row = Parsed(order[i][0]).Specificity();
+    for (const std::string_view text : order[i]) EXPECT_EQ(Parsed(text).Specificity(), row) << text;
     if (i > 0) {
-      EXPECT_LT(row, Parsed(kOrder[i - 1][0]).Specificity()) << kOrder[i][0];
+      EXPECT_LT(row, Parsed(order[i - 1][0]).Specificity()) << order[i][0];
     }
   }
 }
@@ -258,7 +257,7 @@ TEST(PatternTest, KnowsWhatItCovers) {
     std::string_view wide;
     std::string_view narrow;
     bool covers;
-  } kCases[] = {
+  } cases[] = {
       {"*", "a.test:443", true},
       {"*", "~x", true},
       {"*:443", "a.test:443", true},
@@ -286,7 +285,7 @@ TEST(PatternTest, KnowsWhatItCovers) {
       {"~x", "~x", true},
       {"~x", "~y", false},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     EXPECT_EQ(Parsed(c.wide).Covers(Parsed(c.narrow)), c.covers) << c.wide << " " << c.narrow;
   }
 }

@@ -24,12 +24,14 @@ std::string Json(std::string_view text) {
 
 std::vector<std::string> Lines(const std::vector<Problem>& problems) {
   std::vector<std::string> lines;
+  lines.reserve(problems.size());
   for (const Problem& problem : problems) lines.push_back(problem.path + ": " + problem.message);
   return lines;
 }
 
 std::vector<std::string> Paths(const std::vector<Problem>& problems) {
   std::vector<std::string> paths;
+  paths.reserve(problems.size());
   for (const Problem& problem : problems) paths.push_back(problem.path);
   return paths;
 }
@@ -136,7 +138,7 @@ TEST(ProxyConfigTest, SuggestsTheNearestKey) {
     std::string_view text;
     std::string_view path;
     std::string_view suggestion;
-  } kCases[] = {
+  } cases[] = {
       {"{'polcy': {}}", "polcy", "policy"},
       {"{'Network': {}}", "Network", "network"},
       {"{'credentails': []}", "credentails", "credentials"},
@@ -151,7 +153,7 @@ TEST(ProxyConfigTest, SuggestsTheNearestKey) {
       {"{'policy': {'default': 'Deny'}}", "policy.default", "deny"},
       {"{'network': {'intercept': 'rule'}}", "network.intercept", "rules"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     EXPECT_THAT(
         Lines(Parse(c.text).errors),
         testing::Contains(AllOf(HasSubstr(std::string(c.path)),
@@ -172,7 +174,7 @@ TEST(ProxyConfigTest, RefusesWrongTypes) {
   const struct {
     std::string_view text;
     std::string_view line;
-  } kCases[] = {
+  } cases[] = {
       {"[]", ": the file must hold an object, not a list"},
       {"3", ": the file must hold an object, not a number"},
       {"{'policy': []}", "policy: must be an object, not a list"},
@@ -188,7 +190,7 @@ TEST(ProxyConfigTest, RefusesWrongTypes) {
       {"{'credentials': {}}", "credentials: must be a list of objects, not an object"},
       {"{'credentials': [[]]}", "credentials[0]: must be an object, not a list"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     EXPECT_THAT(Lines(Parse(c.text).errors), ElementsAre(std::string(c.line)));
   }
 }
@@ -204,7 +206,7 @@ TEST(ProxyConfigTest, RefusesBadRules) {
     std::string members;
     std::string_view path;
     std::string_view message;
-  } kCases[] = {
+  } cases[] = {
       {fmt::format("{}, {}", kSource, kTarget), "credentials[0]", "\"domain\" is missing"},
       {fmt::format("{}, {}", kDomain, kTarget), "credentials[0]", "source is missing"},
       {fmt::format("{}, {}", kDomain, kSource), "credentials[0]", "target is missing"},
@@ -285,7 +287,7 @@ TEST(ProxyConfigTest, RefusesBadRules) {
       {with("'name': 'a\\nb'"), "credentials[0].name", "control"},
       {fmt::format("{}, {}, 'query': ''", kDomain, kSource), "credentials[0].query", "empty"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const ParsedProxyConfig parsed = ParseRule(c.members);
     EXPECT_THAT(Lines(parsed.errors),
                 testing::Contains(AllOf(testing::StartsWith(fmt::format("{}: ", c.path)),
@@ -353,7 +355,7 @@ TEST(ProxyConfigTest, ARuleWhoseEveryHostIsBypassedIsAnError) {
     std::string_view domain;
     std::string_view network;
     bool bypassed;
-  } kCases[] = {
+  } cases[] = {
       {"'api.test'", "'bypassDomains': ['api.test']", true},
       {"'api.test'", "'bypassDomains': ['*.test']", true},
       {"'api.test'", "'bypassDomains': ['*']", true},
@@ -367,7 +369,7 @@ TEST(ProxyConfigTest, ARuleWhoseEveryHostIsBypassedIsAnError) {
       {"'192.0.2.0/23'", "'bypassCIDRs': ['192.0.2.0/24']", false},
       {"'api.test'", "'bypassCIDRs': ['0.0.0.0/0', '::/0']", false},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const ParsedProxyConfig parsed = parse(c.domain, c.network);
     if (c.bypassed) {
       EXPECT_THAT(Lines(parsed.errors),
@@ -423,7 +425,7 @@ TEST(ProxyConfigTest, SaysWhereAFileDoesNotParse) {
     std::string_view text;
     int line;
     int column;
-  } kCases[] = {
+  } cases[] = {
       {"", 1, 1},
       {"{\n  'network': {\n    'allowedDomains': [,]\n  }\n}", 3, 24},
       {"{'a'", 1, 5},
@@ -436,7 +438,7 @@ TEST(ProxyConfigTest, SaysWhereAFileDoesNotParse) {
       {"{ /* not closed", 1, 16},
       {"{} # comment", 1, 4},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const ParsedProxyConfig parsed = Parse(c.text);
     ASSERT_THAT(parsed.errors, SizeIs(1)) << c.text;
     EXPECT_EQ(parsed.errors[0].line, c.line) << c.text;

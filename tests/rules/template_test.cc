@@ -25,7 +25,7 @@ TEST(TemplateTest, RendersLiteralsNamesAndFilters) {
     std::string_view text;
     std::string_view value;
     std::string_view expected;
-  } kCases[] = {
+  } cases[] = {
       {"${value}", "s3cret", "s3cret"},
       {"Bearer ${value}", "s3cret", "Bearer s3cret"},
       {"a${value}b${value}c", "x", "axbxc"},
@@ -60,7 +60,7 @@ TEST(TemplateTest, RendersLiteralsNamesAndFilters) {
       {"${value}${value}", "$${'a'}", "$${'a'}$${'a'}"},
       {"ü ${value}", "ü", "ü ü"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     EXPECT_EQ(Rendered(c.text, c.value), c.expected) << c.text;
   }
 }
@@ -73,7 +73,7 @@ TEST(TemplateTest, RefusesBadTextAndSaysWhere) {
   const struct {
     std::string_view text;
     std::string_view message;
-  } kCases[] = {
+  } cases[] = {
       {"", "not used"},
       {"Bearer", "not used"},
       {"$${value}", "not used"},
@@ -105,7 +105,7 @@ TEST(TemplateTest, RefusesBadTextAndSaysWhere) {
       {"${'\x01' value}", "control"},
       {"\x7f${value}", "control"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const absl::StatusOr<Template> parsed = Template::Parse(c.text, {"value"});
     ASSERT_FALSE(parsed.ok()) << c.text;
     EXPECT_THAT(std::string(Message(parsed.status())), HasSubstr(std::string(c.message))) << c.text;
