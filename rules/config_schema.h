@@ -8,8 +8,8 @@
 
 namespace sallyport::rules {
 
-// What a string in the configuration is. Each has a regular expression for the JSON Schema, and a
-// reader in ConfigReader that says more.
+// What a string in the configuration is. text_form.h has the check and the regular expression, for
+// the JSON Schema, of each.
 enum class TextForm : uint8_t {
   kAny,       // not empty, no control characters
   kArgument,  // no NUL
