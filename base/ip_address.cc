@@ -63,9 +63,9 @@ std::optional<IpAddress> IpAddress::EmbeddedV4() const {
 }
 
 IpAddress IpAddress::Unmapped() const {
-  const bool mapped = is_v6_ && bytes_[10] == 0xff && bytes_[11] == 0xff &&
-                      std::all_of(bytes_.begin(), bytes_.begin() + 10,
-                                  [](uint8_t byte) { return byte == 0; });
+  const bool mapped =
+      is_v6_ && bytes_[10] == 0xff && bytes_[11] == 0xff &&
+      std::all_of(bytes_.begin(), bytes_.begin() + 10, [](uint8_t byte) { return byte == 0; });
   return mapped ? *EmbeddedV4() : *this;
 }
 

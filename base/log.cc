@@ -104,8 +104,7 @@ absl::StatusOr<Level> ParseLevel(std::string_view name) {
 absl::StatusOr<Format> ParseFormat(std::string_view name) {
   if (name == "text") return Format::kText;
   if (name == "json") return Format::kJson;
-  return absl::InvalidArgumentError(
-      fmt::format("unknown log format '{}'; use text or json", name));
+  return absl::InvalidArgumentError(fmt::format("unknown log format '{}'; use text or json", name));
 }
 
 void Configure(Level level, Format format) {

@@ -23,8 +23,8 @@ absl::Status ErrnoStatus(int error, std::string_view what);
 #define SALLYPORT_STATUS_JOIN(a, b) SALLYPORT_STATUS_JOIN_INNER(a, b)
 
 // Returns from the enclosing function when `expression` is a Status that is not OK.
-#define RETURN_IF_ERROR(expression)                                    \
-  do {                                                                 \
+#define RETURN_IF_ERROR(expression)                                         \
+  do {                                                                      \
     if (absl::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 

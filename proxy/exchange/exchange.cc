@@ -224,8 +224,7 @@ bool Exchange::MayRetry(bool nothing_received) const {
          request_->body.kind == BodyKind::kNone && IsIdempotent(request_->method);
 }
 
-void Exchange::OnReplyError(http::StreamError, bool nothing_received,
-                            const std::string& detail) {
+void Exchange::OnReplyError(http::StreamError, bool nothing_received, const std::string& detail) {
   ReleaseUpstream();
   if (head_sent_) {
     AbortReply(detail);

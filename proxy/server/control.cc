@@ -40,9 +40,7 @@ std::shared_ptr<const RuleCredential> MakeCredential(const rules::CredentialRule
 
 Control::Control(std::function<void(std::shared_ptr<const Snapshot>)> publish,
                  audit::AuditLog* audit)
-    : publish_(std::move(publish)),
-      audit_(audit),
-      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : publish_(std::move(publish)), audit_(audit), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wake_) std::abort();  // no descriptor at start: nothing could run
 }
 

@@ -67,8 +67,9 @@ TlsSession::TlsSession(ca::SslPtr ssl, Sink* sink) : sink_(sink), ssl_(std::move
 }
 
 TlsSession::~TlsSession() {
-  // However the connection ended, its session stays good for resumption: OpenSSL would take one that
-  // ends without close_notify for an attack, and forbid it (RFC 2246 did; RFC 5246 §7.2.1 does not).
+  // However the connection ended, its session stays good for resumption: OpenSSL would take one
+  // that ends without close_notify for an attack, and forbid it (RFC 2246 did; RFC 5246 §7.2.1 does
+  // not).
   SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
