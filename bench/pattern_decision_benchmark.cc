@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include <benchmark/benchmark.h>
+#include <fmt/core.h>
 
 #include "bench/allocation_counter.h"
 #include "rules/proxy_config.h"

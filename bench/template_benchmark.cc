@@ -46,6 +46,7 @@ BENCHMARK(BM_GlobMatches);
 // A header value of 1 KiB without a placeholder, searched for state.range(0) of them.
 void BM_FindPlaceholder(benchmark::State& state) {
   std::vector<PlaceholderIndex::Entry> entries;
+  entries.reserve(state.range(0));
   for (int i = 0; i < state.range(0); ++i) {
     entries.push_back({.placeholder = MakePlaceholder(), .rules = {static_cast<uint16_t>(i)}});
   }

@@ -148,7 +148,7 @@ void AuditLog::WriteBatch(const Batch& batch) {
 absl::Status AuditLog::WriteText() {
   std::string_view left = text_;
   while (true) {
-    const absl::Status status = destination_->Write(&left, steady_clock::now() + kPatience);
+    absl::Status status = destination_->Write(&left, steady_clock::now() + kPatience);
     if (status.ok()) return status;
     if (!give_up_ && Stopping()) give_up_ = steady_clock::now() + kPatienceAtExit;
     if (!absl::IsDeadlineExceeded(status) || (give_up_ && steady_clock::now() >= *give_up_)) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "base/clock.h"
 
 namespace sallyport::audit {
@@ -50,7 +51,7 @@ struct AuditRecord {
   std::string error;
 
   // As new, but for the memory that the strings have, which is used again.
-  void Clear();
+  ABSL_ATTRIBUTE_REINITIALIZES void Clear();
 };
 
 }  // namespace sallyport::audit

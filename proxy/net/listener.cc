@@ -112,8 +112,7 @@ struct Listener::Box {
 
 Listener::Listener(EventLoop* loop, int socket,
                    std::function<void(UniqueFd, std::string)> on_accept)
-    : loop_(loop),
-      socket_(socket),
+    : socket_(socket),
       on_accept_(std::move(on_accept)),
       retry_(loop, [this] { Resume(); }),
       box_(new Box) {

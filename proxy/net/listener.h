@@ -42,7 +42,6 @@ class Listener {
 
   void OnReadable();
 
-  EventLoop* loop_;
   int socket_;
   std::function<void(UniqueFd, std::string)> on_accept_;
   Timer retry_;
