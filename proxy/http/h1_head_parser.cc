@@ -84,9 +84,13 @@ bool RunLlhttp(llhttp_type_t type, std::initializer_list<std::string_view> piece
   }
   if (parsed->complete && result == HPE_PAUSED) return true;
   error->too_large = parsed->too_many_fields;
-  error->message =
-      parsed->too_many_fields ? "too many header fields" : llhttp_get_error_reason(parser);
-  if (error->message.empty()) error->message = "not an HTTP/1.1 message";
+  const char* reason = llhttp_get_error_reason(parser);
+  if (parsed->too_many_fields) {
+    error->message = "too many header fields";
+  } else {
+    // None when the head ended before llhttp saw its end.
+    error->message = reason != nullptr ? reason : "not an HTTP/1.1 message";
+  }
   return false;
 }
 
@@ -255,7 +259,7 @@ HeadCollector::Result HeadCollector::Collect(std::string_view* input, std::strin
                                              const Limits& limits) {
   if (head->empty()) {
     while (input->starts_with("\r\n")) {
-      if (++lines_ > kMaxLeadingEmptyLines) return Result::kMalformed;
+      if (++empty_lines_ > kMaxLeadingEmptyLines) return Result::kMalformed;
       input->remove_prefix(2);
     }
     // Half of an empty line decides nothing yet, and '\r' begins no head.
@@ -264,11 +268,11 @@ HeadCollector::Result HeadCollector::Collect(std::string_view* input, std::strin
       input->remove_prefix(1);
       return Result::kNeedMore;
     }
-    lines_ = 0;
     // Methods and "HTTP/" begin with a letter. What does not, a TLS ClientHello say, need not be
     // waited for to be refused.
     if (!input->empty() && !IsLetter(input->front())) return Result::kMalformed;
   } else if (*head == "\r" && input->starts_with("\n")) {
+    if (++empty_lines_ > kMaxLeadingEmptyLines) return Result::kMalformed;
     head->clear();
     input->remove_prefix(1);
     return Collect(input, head, limits);

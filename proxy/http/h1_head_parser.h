@@ -27,6 +27,7 @@ class HeadCollector {
   size_t line_begin_ = 0;
   size_t scanned_ = 0;
   size_t lines_ = 0;
+  size_t empty_lines_ = 0;  // before the first
   size_t first_line_size_ = 0;
 };
 

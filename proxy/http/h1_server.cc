@@ -429,6 +429,14 @@ void H1Server::EndResponse(EndKind kind) {
 void H1Server::Abort() {
   if (transport_ == nullptr) return;
   listener_ = nullptr;
+  const bool end_is_visible =
+      reply_body_.kind == BodyKind::kLength || reply_body_.kind == BodyKind::kStreamed;
+  if (head_sent_ && end_is_visible && state_ != State::kRaw) {
+    // What arrived of the reply is passed on; the framing says that it is not all.
+    transport_->Shutdown(EndKind::kTruncated);
+    CloseConnection();
+    return;
+  }
   transport_->ResetOnClose();
   state_ = State::kClosed;
   timer_.Stop();

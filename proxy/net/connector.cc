@@ -101,9 +101,9 @@ void Connector::StartNext() {
     attempt->handle.data = attempt;
     attempts_.push_back(attempt);
     CheckUv(uv_poll_start(&attempt->handle, UV_WRITABLE,
-                          [](uv_poll_t* handle, int status, int) {
+                          [](uv_poll_t* handle, int, int) {
                             auto* done = static_cast<Attempt*>(handle->data);
-                            if (done->owner != nullptr) done->owner->OnAttemptDone(done, status);
+                            if (done->owner != nullptr) done->owner->OnAttemptDone(done);
                           }),
             "uv_poll_start");
     if (next_ < addresses_.size()) stagger_.Start(kAttemptDelay);
@@ -112,10 +112,11 @@ void Connector::StartNext() {
   FailIfExhausted();
 }
 
-void Connector::OnAttemptDone(Attempt* attempt, int status) {
-  int error = status < 0 ? -status : 0;
+void Connector::OnAttemptDone(Attempt* attempt) {
+  // libuv reports every socket error as EBADF; the socket knows the real one.
+  int error = 0;
   socklen_t length = sizeof(error);
-  if (error == 0) getsockopt(attempt->socket.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+  getsockopt(attempt->socket.get(), SOL_SOCKET, SO_ERROR, &error, &length);
   std::erase(attempts_, attempt);
   const IpAddress address = attempt->address;
   if (error != 0) {

@@ -41,7 +41,7 @@ class Connector final : public Retirable {
   struct Attempt;
 
   void StartNext();
-  void OnAttemptDone(Attempt* attempt, int status);
+  void OnAttemptDone(Attempt* attempt);
   void FailIfExhausted();
   void GiveUp(bool timed_out);
 

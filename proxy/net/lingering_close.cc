@@ -9,8 +9,8 @@ namespace sallyport::net {
 namespace {
 
 constexpr std::chrono::minutes kLongestFlush(5);
-constexpr std::chrono::seconds kLongestWait(2);
-constexpr size_t kMostBytes = size_t{1} * 1024 * 1024;
+constexpr std::chrono::seconds kLongestSilence(2);
+constexpr std::chrono::seconds kLongestWait(30);
 
 // Owned by its loop until the peer has ended, or time or bytes run out.
 class Lingering final : public Retirable, private TransportListener {
@@ -32,9 +32,13 @@ class Lingering final : public Retirable, private TransportListener {
   EventLoop& loop() override { return loop_; }
 
  private:
-  void OnData(std::string_view bytes) override {
-    dropped_ += bytes.size();
-    if (dropped_ > kMostBytes) Finish();
+  void OnData(std::string_view) override {
+    if (!flushed_) return;
+    if (loop_.now_ms() >= end_by_) {
+      Finish();
+    } else {
+      timer_.Start(kLongestSilence);
+    }
   }
   void OnEnd(EndKind) override {
     if (flushed_) Finish();
@@ -45,7 +49,9 @@ class Lingering final : public Retirable, private TransportListener {
     if (transport_->read_ended()) {
       Finish();
     } else {
-      timer_.Start(kLongestWait);
+      end_by_ =
+          loop_.now_ms() + static_cast<uint64_t>(std::chrono::milliseconds(kLongestWait).count());
+      timer_.Start(kLongestSilence);
     }
   }
   void OnError(TransportError, const std::string&) override { Finish(); }
@@ -59,7 +65,7 @@ class Lingering final : public Retirable, private TransportListener {
   EventLoop& loop_;
   TransportPtr transport_;
   Timer timer_;
-  size_t dropped_ = 0;
+  uint64_t end_by_ = 0;  // in the loop's milliseconds
   bool flushed_ = false;
 };
 

@@ -7,9 +7,9 @@ namespace sallyport::net {
 
 // Closes a connection so that the peer can still read what was written to it last: sends what is
 // queued (for five minutes at most) and the end of our direction, then reads and drops what the
-// peer sends until it ends too, for at most two seconds and a megabyte. Closing at once instead
-// makes the kernel answer unread bytes with a reset, which destroys the reply on the peer's side
-// (RFC 9112 §9.6). Takes the transport; needs no owner.
+// peer sends until it ends too, is silent for two seconds, or half a minute is over. Closing at
+// once instead makes the kernel answer unread bytes with a reset, which destroys the reply on the
+// peer's side (RFC 9112 §9.6). Takes the transport; needs no owner.
 void LingeringClose(TransportPtr transport);
 
 }  // namespace sallyport::net

@@ -223,7 +223,8 @@ void ServerImpl::OnConnectionOver() {
   });
 }
 
-// Ends the listeners on the thread that they belong to.
+// Ends the listeners on the thread that they belong to, and then the sockets: from here on the
+// kernel refuses new connections.
 void ServerImpl::StopAccepting() {
   absl::Notification done;
   workers_.front()->Post([&] {
@@ -231,6 +232,7 @@ void ServerImpl::StopAccepting() {
     done.Notify();
   });
   done.WaitForNotification();
+  for (Socket& socket : sockets_) socket.fd.Reset();
 }
 
 absl::Status ServerImpl::Reload() {
