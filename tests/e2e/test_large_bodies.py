@@ -1,11 +1,13 @@
 """Bodies of any size pass byte by byte, in bounded memory."""
 
+import os
 import threading
 
 import pytest
 
 from harness import program
 from harness.deadline import eventually
+from harness.fixtures import bearer_rule
 from harness.http import chunk
 from harness.origin import head
 from harness.pattern import Pattern
@@ -14,8 +16,19 @@ MIB = 1 << 20
 GIB = 1 << 30
 # Sanitizers slow the proxy many times; the size shows the same either way.
 SIZE = 256 * MIB if program.is_sanitized() else GIB
-# A sanitizer's own bookkeeping (quarantine, shadow) grows by itself.
+# A sanitizer's own bookkeeping grows by itself.
 GROWTH_LIMIT_KIB = (256 if program.is_sanitized() else 16) * 1024
+
+
+@pytest.fixture
+def injecting_proxy(start_proxy, origin, secret):
+    # AddressSanitizer holds on to what was freed, by default to 256 MiB of it.
+    options = f"{os.environ.get('ASAN_OPTIONS', '')}:quarantine_size_mb=16"
+    return start_proxy(
+        {"credentials": [bearer_rule()]},
+        {"api.test:443": origin},
+        env={"API_KEY": secret, "ASAN_OPTIONS": options.lstrip(":")},
+    )
 
 
 @pytest.fixture
