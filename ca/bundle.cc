@@ -78,16 +78,22 @@ absl::Status EnsureCaFolder(const std::string& folder) {
 }
 
 absl::StatusOr<std::string> ReadSystemRoots() {
-  if (const char* named = NonEmptyVariable("SSL_CERT_FILE"); named != nullptr) {
-    absl::StatusOr<std::string> roots = ReadFile(named, kMaxBundle);
-    if (roots.ok()) return roots;
-    return absl::Status(roots.status().code(),
-                        fmt::format("SSL_CERT_FILE: {}", Message(roots.status())));
-  }
+  std::string roots;
   for (const char* place : kBundlePlaces) {
-    absl::StatusOr<std::string> roots = ReadFile(place, kMaxBundle);
-    if (roots.ok() || !absl::IsNotFound(roots.status())) return roots;
+    absl::StatusOr<std::string> read = ReadFile(place, kMaxBundle);
+    if (!read.ok() && absl::IsNotFound(read.status())) continue;
+    ASSIGN_OR_RETURN(roots, std::move(read));
+    break;
   }
+  if (const char* named = NonEmptyVariable("SSL_CERT_FILE"); named != nullptr) {
+    const absl::StatusOr<std::string> own = ReadFile(named, kMaxBundle);
+    if (!own.ok()) {
+      return absl::Status(own.status().code(),
+                          fmt::format("SSL_CERT_FILE: {}", Message(own.status())));
+    }
+    if (*own != roots) roots += *own;
+  }
+  if (!roots.empty()) return roots;
   return absl::NotFoundError(
       "this system has no bundle of root certificates; install ca-certificates, or name one in "
       "SSL_CERT_FILE");

@@ -9,9 +9,9 @@
 
 namespace sallyport::ca {
 
-// The PEM certificates that this machine trusts: the file named by $SSL_CERT_FILE where it is set,
-// otherwise the first of the places where Linux distributions keep their bundle. NotFound when
-// there is none.
+// The PEM certificates that this machine trusts: the first of the places where Linux distributions
+// keep their bundle, and the file named by $SSL_CERT_FILE where it is set. NotFound when there is
+// neither.
 absl::StatusOr<std::string> ReadSystemRoots();
 
 // The files a client needs to trust this run. Owns the private folder they are in when

@@ -17,7 +17,9 @@ namespace sallyport::sources {
 class CommandSource final : public Source {
  public:
   CommandSource(std::vector<std::string> argv, std::chrono::seconds ttl)
-      : argv_(std::move(argv)), schedule_(ttl) {}
+      : argv_(std::move(argv)), schedule_(ttl) {
+    MarkSet();
+  }
 
   void Advance(SteadyTime now) override;
   SteadyTime Deadline() const override;

@@ -58,7 +58,13 @@ std::string SourceKey(const CredentialSource& spec) {
 std::shared_ptr<const ValueTable> MakeTable(const std::vector<std::shared_ptr<Source>>& sources) {
   auto table = std::make_shared<ValueTable>();
   table->reserve(sources.size());
-  for (const auto& source : sources) table->push_back(source->value());
+  // One object, so that tables that say the same are equal.
+  static const auto* const unavailable =
+      new std::shared_ptr<const CredentialValue>(std::make_shared<CredentialValue>());
+  for (const auto& source : sources) {
+    const bool nothing_now = source->value() == nullptr && source->was_set();
+    table->push_back(nothing_now ? *unavailable : source->value());
+  }
   return table;
 }
 

@@ -11,6 +11,7 @@ namespace sallyport::sources {
 
 void Source::Accept(SecretString value, std::string_view name, SteadyTime now) {
   if (value.empty()) return AcceptNone(name, "is empty");
+  was_set_ = true;
   unusable_ = CheckValue(value.Reveal(), name);
   if (!unusable_.ok()) {
     value_ = nullptr;

@@ -18,11 +18,12 @@ namespace sallyport::sources {
 inline constexpr size_t kMaxValueSize = size_t{16} * 1024;
 
 struct CredentialValue {
+  // Empty: the source is set up but has nothing to give now, and whoever needs it must go without.
   SecretString value;
   SteadyTime fetched;
 };
 
-// By index of the specs; null: no value.
+// By index of the specs; null: the source was never set, and counts as if it were not there.
 using ValueTable = std::vector<std::shared_ptr<const CredentialValue>>;
 
 // One source being followed: its value now, and what it waits for. Used on the thread of
@@ -46,10 +47,14 @@ class Source {
   bool settled() const { return settled_; }
   // Null: it has none.
   const std::shared_ptr<const CredentialValue>& value() const { return value_; }
+  // Whether there ever was something to read: a variable or file that never existed was never set,
+  // a command always is.
+  bool was_set() const { return was_set_; }
   // Not OK when the latest thing read cannot be used and there is no value because of it.
   const absl::Status& unusable() const { return unusable_; }
 
  protected:
+  void MarkSet() { was_set_ = true; }
   // Takes what was read: a value if it is usable, none if it is empty or unusable. `name` says
   // where it came from. The value object is replaced only where the bytes differ.
   void Accept(SecretString value, std::string_view name, SteadyTime now);
@@ -58,6 +63,7 @@ class Source {
 
  private:
   bool settled_ = false;
+  bool was_set_ = false;
   std::shared_ptr<const CredentialValue> value_;
   absl::Status unusable_;
   std::string last_warning_;

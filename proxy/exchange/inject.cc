@@ -150,6 +150,10 @@ class PlaceholderAccess {
                                plan_.candidates.end() &&
                            snapshot.rules->rules()[index].Matches(method_, path_);
       if (!matches || snapshot.credentials[index] == nullptr) continue;
+      if (!snapshot.credentials[index]->available) {
+        unavailable_ = true;
+        continue;
+      }
       if (!plan_.tls && !snapshot.rules->rules()[index].plaintext) {
         plaintext_ = true;
         continue;
@@ -165,6 +169,13 @@ class PlaceholderAccess {
     const std::string owner =
         owners.empty() ? std::string() : plan_.snapshot->rules->rules()[owners.front()].name;
     const std::string& host = plan_.authority.host.name;
+    if (unavailable_) {
+      return {.code = ReplyCode::kCredentialUnavailable,
+              .message = fmt::format("the credential of {} cannot be had", owner),
+              .host = host,
+              .rule = owner,
+              .hint = {}};
+    }
     if (plaintext_) {
       return {.code = ReplyCode::kPlaintextCredential,
               .message =
@@ -186,6 +197,7 @@ class PlaceholderAccess {
   const std::string_view path_;
   std::string_view secret_;
   bool plaintext_ = false;
+  bool unavailable_ = false;
 };
 
 std::optional<LocalReply> ReplacePlaceholders(const RequestPlan& plan, RequestHead* request) {

@@ -83,15 +83,9 @@ std::optional<LocalReply> ReadForwardTarget(const RequestHead& request, RequestP
   return std::nullopt;
 }
 
-// Most paths are in normal form already; looking costs no memory.
-bool IsNormalPath(std::string_view path) {
-  return path.find('%') == path.npos && path.find("//") == path.npos &&
-         path.find("/.") == path.npos;
-}
-
 std::optional<LocalReply> NormalizeTarget(const RequestHead& request, RequestPlan* plan) {
   const std::string_view path = PathWithoutQuery(request.path);
-  plan->path_is_normal = path == "*" || IsNormalPath(path);
+  plan->path_is_normal = path == "*" || rules::IsNormalPath(path);
   plan->normalized_path.clear();
   if (plan->path_is_normal) return std::nullopt;
   std::optional<std::string> normal = rules::NormalizePath(path);
@@ -135,8 +129,9 @@ std::optional<LocalReply> PickRules(const RequestHead& request, RequestPlan* pla
   for (const uint16_t index : plan->candidates) {
     const rules::CredentialRule& rule = plan->snapshot->rules->rules()[index];
     if (!rule.Matches(request.method, path)) continue;
-    if (plan->snapshot->credentials[index] == nullptr) {
-      if (!rule.required) continue;
+    const RuleCredential* credential = plan->snapshot->credentials[index].get();
+    if (credential == nullptr || !credential->available) {
+      if (credential == nullptr && !rule.required) continue;
       return LocalReply{.code = ReplyCode::kCredentialUnavailable,
                         .message = fmt::format("the credential of {} cannot be had", rule.name),
                         .host = host,

@@ -13,6 +13,8 @@ namespace sallyport::proxy {
 
 // A rule's secret, in the forms that requests need.
 struct RuleCredential {
+  // False: the source is set up but cannot be had now, and a request that needs it fails.
+  bool available = true;
   // As the source gave it: what a placeholder becomes.
   SecretString raw;
   // The rule's format filled in; for a query target percent-encoded.
@@ -23,7 +25,7 @@ struct RuleCredential {
 // place as a whole, and exchanges keep the one they began with.
 struct Snapshot {
   std::shared_ptr<const rules::RuleSet> rules;
-  // By rule; null where the source has no value.
+  // By rule; null where the source was never set, and the rule is skipped.
   std::vector<std::shared_ptr<const RuleCredential>> credentials;
   rules::PlaceholderIndex placeholders;
 };

@@ -22,9 +22,15 @@ namespace {
 // 10,000 patterns and 1,000 rules have about 300 KiB.
 constexpr size_t kMaxConfigSize = size_t{16} * 1024 * 1024;
 
+bool IsAvailable(const std::shared_ptr<const sources::CredentialValue>& value) {
+  return value != nullptr && !value->value.empty();
+}
+
 std::shared_ptr<const RuleCredential> MakeCredential(const rules::CredentialRule& rule,
                                                      const SecretString& value) {
   auto credential = std::make_shared<RuleCredential>();
+  credential->available = !value.empty();
+  if (!credential->available) return credential;
   credential->raw = value.Clone();
   credential->written = rule.format.Render(value.Reveal());
   if (rule.target_kind == rules::TargetKind::kQuery) {
@@ -127,7 +133,7 @@ std::vector<std::pair<std::string, std::string>> Control::PlaceholderVariables()
   for (size_t i = 0; i < rules_->rules().size(); ++i) {
     const rules::CredentialRule& rule = rules_->rules()[i];
     // A variable that is not set out here stays unset in there: programs choose by what they find.
-    if (rule.source.kind != rules::CredentialSource::Kind::kEnvVar || (*values_)[i] == nullptr) {
+    if (rule.source.kind != rules::CredentialSource::Kind::kEnvVar || !IsAvailable((*values_)[i])) {
       continue;
     }
     variables.emplace(rule.source.env_var, PlaceholderFor(rule));
@@ -174,7 +180,7 @@ void Control::TakeNewValues() {
     audit::AuditRecord record;
     record.event = audit::AuditEvent::kCredential;
     record.rule = rules_->rules()[i].name;
-    record.decision = (*values_)[i] == nullptr ? "ended" : "changed";
+    record.decision = IsAvailable((*values_)[i]) ? "changed" : "ended";
     audit_->Record(std::move(record));
   }
 }

@@ -32,8 +32,8 @@ class BundleTest : public ::testing::Test {
   const std::unique_ptr<CertificateAuthority> authority_ = *CertificateAuthority::Create("run");
 };
 
-TEST_F(BundleTest, TheEnvironmentNamesTheSystemsRoots) {
-  EXPECT_EQ(*ReadSystemRoots(), "the system's roots");
+TEST_F(BundleTest, TheEnvironmentNamesFurtherRoots) {
+  EXPECT_TRUE(ReadSystemRoots()->ends_with("the system's roots"));
   const ScopedVariable missing("SSL_CERT_FILE", "/no/such/file");
   EXPECT_THAT(std::string(Message(ReadSystemRoots().status())),
               ::testing::AllOf(HasSubstr("SSL_CERT_FILE"), HasSubstr("/no/such/file")));
@@ -58,8 +58,8 @@ TEST_F(BundleTest, WritesOursAloneAndWithTheSystemsRoots) {
     EXPECT_EQ(files->ca_crt, target.path() + "/ca.crt");
     EXPECT_EQ(files->ca_bundle_crt, target.path() + "/ca-bundle.crt");
     EXPECT_EQ(Contents(files->ca_crt), authority_->CertificatePem());
-    EXPECT_EQ(Contents(files->ca_bundle_crt),
-              "the system's roots\n" + authority_->CertificatePem());
+    EXPECT_TRUE(Contents(files->ca_bundle_crt)
+                    .ends_with("the system's roots\n" + authority_->CertificatePem()));
     EXPECT_EQ(ModeOf(files->ca_crt), 0644u);
     EXPECT_EQ(ModeOf(files->ca_bundle_crt), 0644u);
   }

@@ -64,7 +64,7 @@ class CredentialSourcesTest : public testing::Test {
   // The value at `index` after Follow; nothing if it has none.
   std::optional<std::string> Value(size_t index = 0) const {
     const std::shared_ptr<const ValueTable> table = sources_.Current();
-    if (table->at(index) == nullptr) return std::nullopt;
+    if (table->at(index) == nullptr || table->at(index)->value.empty()) return std::nullopt;
     return std::string(table->at(index)->value.Reveal());
   }
 
@@ -73,7 +73,8 @@ class CredentialSourcesTest : public testing::Test {
     const auto arrived = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
       if (latest_ == nullptr) return false;
       const auto& entry = latest_->at(0);
-      return entry == nullptr ? !value.has_value() : value == entry->value.Reveal();
+      return entry == nullptr || entry->value.empty() ? !value.has_value()
+                                                      : value == entry->value.Reveal();
     };
     const absl::Time deadline = absl::Now() + absl::Seconds(20);
     absl::MutexLock lock(&mutex_);
@@ -279,6 +280,20 @@ TEST(CredentialSourcesLifetimeTest, DestructionKillsARunningCommand) {
   std::ifstream(pid_file) >> pid;
   ASSERT_GT(pid, 0);
   EXPECT_NE(kill(pid, 0), 0);
+}
+
+TEST(CredentialTableTest, TellsASourceThatWasNeverSetFromOneThatFails) {
+  CredentialSources sources([](const std::shared_ptr<const ValueTable>&) {});
+  rules::CredentialSource variable;
+  variable.env_var = "ST_NEVER_SET";
+  rules::CredentialSource command;
+  command.kind = rules::CredentialSource::Kind::kCommand;
+  command.command = {"false"};
+  const auto table = sources.Follow({variable, command});
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ((*table)->at(0), nullptr);
+  ASSERT_NE((*table)->at(1), nullptr);
+  EXPECT_TRUE((*table)->at(1)->value.empty());
 }
 
 }  // namespace
