@@ -478,9 +478,11 @@ void H1Server::BecomeIdle() {
 // Closes so that what was written arrives; the owner is told at the end of the turn.
 void H1Server::CloseConnection() {
   if (transport_ == nullptr) return;
+  const net::Patience patience =
+      state_ == State::kIdle ? net::Patience::kFlushOnly : net::Patience::kWaitForPeer;
   state_ = State::kClosed;
   timer_.Stop();
-  net::LingeringClose(std::move(transport_));
+  net::LingeringClose(std::move(transport_), patience);
   done_owed_ = true;
   context_->loop->Schedule(this);
 }

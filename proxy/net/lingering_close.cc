@@ -15,8 +15,9 @@ constexpr std::chrono::seconds kLongestWait(30);
 // Owned by its loop until the peer has ended, or time or bytes run out.
 class Lingering final : public Retirable, private TransportListener {
  public:
-  explicit Lingering(TransportPtr transport)
+  Lingering(TransportPtr transport, Patience patience)
       : loop_(transport->loop()),
+        patience_(patience),
         transport_(std::move(transport)),
         timer_(&loop_, [this] { Finish(); }) {
     transport_->SetListener(this);
@@ -46,7 +47,7 @@ class Lingering final : public Retirable, private TransportListener {
   void OnDrained() override {}
   void OnShutdownDone() override {
     flushed_ = true;
-    if (transport_->read_ended()) {
+    if (transport_->read_ended() || patience_ == Patience::kFlushOnly) {
       Finish();
     } else {
       end_by_ =
@@ -63,6 +64,7 @@ class Lingering final : public Retirable, private TransportListener {
   }
 
   EventLoop& loop_;
+  const Patience patience_;
   TransportPtr transport_;
   Timer timer_;
   uint64_t end_by_ = 0;  // in the loop's milliseconds
@@ -71,10 +73,10 @@ class Lingering final : public Retirable, private TransportListener {
 
 }  // namespace
 
-void LingeringClose(TransportPtr transport) {
+void LingeringClose(TransportPtr transport, Patience patience) {
   if (transport->dead()) return;
   EventLoop& loop = transport->loop();
-  loop.Own(RetirePtr<Retirable>(new Lingering(std::move(transport))));
+  loop.Own(RetirePtr<Retirable>(new Lingering(std::move(transport), patience)));
 }
 
 }  // namespace sallyport::net

@@ -1,6 +1,8 @@
 #ifndef SALLYPORT_PROXY_NET_LINGERING_CLOSE_H_
 #define SALLYPORT_PROXY_NET_LINGERING_CLOSE_H_
 
+#include <cstdint>
+
 #include "proxy/net/transport.h"
 
 namespace sallyport::net {
@@ -10,7 +12,12 @@ namespace sallyport::net {
 // peer sends until it ends too, is silent for two seconds, or half a minute is over. Closing at
 // once instead makes the kernel answer unread bytes with a reset, which destroys the reply on the
 // peer's side (RFC 9112 §9.6). Takes the transport; needs no owner.
-void LingeringClose(TransportPtr transport);
+enum class Patience : uint8_t {
+  kWaitForPeer,
+  // Only until what is queued has left: for connections on which the peer awaits nothing.
+  kFlushOnly,
+};
+void LingeringClose(TransportPtr transport, Patience patience = Patience::kWaitForPeer);
 
 }  // namespace sallyport::net
 

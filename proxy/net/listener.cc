@@ -151,6 +151,7 @@ void Listener::OnReadable() {
     UniqueFd connection(accept4(socket_, reinterpret_cast<sockaddr*>(&peer), &length,
                                 SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (connection) {
+      exhausted_ = false;
       on_accept_(std::move(connection), PeerText(peer));
       continue;
     }
@@ -158,8 +159,10 @@ void Listener::OnReadable() {
     if (error == EAGAIN) return;
     // accept(2): errors of the new connection are to be treated like EAGAIN.
     if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM) continue;
-    log::Warn("net", "cannot accept connections for the moment; they wait",
-              {{"reason", std::strerror(error)}});
+    if (!std::exchange(exhausted_, true)) {
+      log::Warn("net", "cannot accept connections for the moment; they wait",
+                {{"reason", std::strerror(error)}});
+    }
     Pause();
     retry_.Start(kRetryAfter);
     return;

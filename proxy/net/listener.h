@@ -46,6 +46,7 @@ class Listener {
   std::function<void(UniqueFd, std::string)> on_accept_;
   Timer retry_;
   bool paused_ = false;
+  bool exhausted_ = false;  // descriptors ran out; said so once
   Box* box_;
 };
 

@@ -1,6 +1,7 @@
 #include "proxy/upstream/dial.h"
 
 #include <fmt/core.h>
+#include <ifaddrs.h>
 
 #include <algorithm>
 
@@ -9,13 +10,16 @@
 namespace sallyport::upstream {
 namespace {
 
-bool IsThisHost(const IpAddress& address) {
-  // 127/8, 0.0.0.0/8 (which Linux connects to loopback), ::1 and ::.
-  const IpAddress plain = address.EmbeddedV4().value_or(address);
-  if (plain.is_v4()) return plain.bytes()[0] == 127 || plain.bytes()[0] == 0;
-  return std::all_of(plain.bytes().begin(), plain.bytes().end() - 1,
-                     [](uint8_t byte) { return byte == 0; }) &&
-         plain.bytes().back() <= 1;
+// Whether one of this machine's interfaces has the address (getifaddrs(3)).
+bool IsOfThisMachine(const IpAddress& address) {
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return true;  // rather refuse than guess
+  bool found = address.is_v4() && address.bytes()[0] == 127;
+  for (const ifaddrs* entry = list; entry != nullptr && !found; entry = entry->ifa_next) {
+    if (entry->ifa_addr != nullptr) found = IpAddress::FromSockaddr(entry->ifa_addr) == address;
+  }
+  freeifaddrs(list);
+  return found;
 }
 
 bool IsUnspecified(const IpAddress& address) {
@@ -105,8 +109,9 @@ bool Dial::IsOwnEndpoint(const IpAddress& address, uint16_t port) const {
       context_->own_endpoints->begin(), context_->own_endpoints->end(), [&](const auto& endpoint) {
         if (endpoint.second != port) return false;
         if (endpoint.first == plain) return true;
-        // A wildcard listener answers on every address of this machine.
-        return IsThisHost(plain) && (IsUnspecified(endpoint.first) || IsThisHost(endpoint.first));
+        // Linux connects 0.0.0.0 and :: to loopback, and a wildcard listener answers on every
+        // address of this machine.
+        return IsUnspecified(plain) || (IsUnspecified(endpoint.first) && IsOfThisMachine(plain));
       });
 }
 
