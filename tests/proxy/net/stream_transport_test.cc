@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <csignal>
 #include <functional>
 #include <string>
 
@@ -42,6 +43,8 @@ class TestListener final : public TransportListener {
 class StreamTransportTest : public testing::Test {
  protected:
   StreamTransportTest() {
+    // As the program does: a broken pipe is an error to handle.
+    std::signal(SIGPIPE, SIG_IGN);
     int fds[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0) std::abort();
     peer_ = UniqueFd(fds[1]);
