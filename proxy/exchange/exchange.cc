@@ -15,6 +15,9 @@ using http::BodyKind;
 using http::LocalReply;
 using http::ReplyCode;
 
+// More than any server sends; each may have a full header block.
+constexpr int kMaxInformational = 32;
+
 uint64_t MonotonicNs() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -70,6 +73,7 @@ void Exchange::Begin(http::ServerStream* stream, Channel* channel, Owner* owner)
   request_ended_ = reply_ended_ = streaming_ = denied_ = false;
   request_bytes_ = response_bytes_ = leased_ns_ = 0;
   status_ = 0;
+  informational_ = 0;
   path_.clear();
   method_.clear();
   protocol_ = {};
@@ -171,6 +175,15 @@ void Exchange::OnClientGone(std::string_view reason) {
 // ---- Respond
 
 void Exchange::OnInformational(http::ResponseHead* head) {
+  // They are passed on without waiting for the client, so there must be an end to them.
+  if (++informational_ > kMaxInformational) {
+    Reply({ReplyCode::kUpstreamProtocol,
+           "too many interim replies",
+           plan_.authority.host.name,
+           {},
+           {}});
+    return;
+  }
   Touch();
   PrepareReply(plan_.tls, head);
   stream_->SendInformational(*head);

@@ -93,7 +93,8 @@ class Exchange final : private http::RequestListener,
   RequestPlan plan_;
   http::ClientStream* upstream_ = nullptr;
 
-  bool waiting_ = false;  // for a lease
+  int informational_ = 0;  // 1xx replies so far
+  bool waiting_ = false;   // for a lease
   bool reused_ = false;
   bool retried_ = false;
   bool head_sent_ = false;
