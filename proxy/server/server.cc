@@ -5,12 +5,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <future>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
-#include "absl/time/time.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "ca/bundle.h"
@@ -226,12 +225,13 @@ void ServerImpl::OnConnectionOver() {
 // Ends the listeners on the thread that they belong to, and then the sockets: from here on the
 // kernel refuses new connections.
 void ServerImpl::StopAccepting() {
-  absl::Notification done;
-  workers_.front()->Post([&] {
+  std::promise<void> done;
+  std::future<void> ended = done.get_future();
+  workers_.front()->Post([this, done = std::move(done)]() mutable {
     listeners_.clear();
-    done.Notify();
+    done.set_value();
   });
-  done.WaitForNotification();
+  ended.wait();
   for (Socket& socket : sockets_) socket.fd.Reset();
 }
 
@@ -244,25 +244,18 @@ void ServerImpl::Drain(std::chrono::milliseconds limit) {
   StopAccepting();
   // Shared with the workers, which may report after this function gave up waiting.
   struct Left {
-    absl::Mutex mutex;
-    size_t workers ABSL_GUARDED_BY(mutex) = 0;
+    explicit Left(size_t count) : workers(count) {}
+    std::atomic<size_t> workers;
+    std::promise<void> none;
   };
-  auto left = std::make_shared<Left>();
-  {
-    absl::MutexLock lock(&left->mutex);
-    left->workers = workers_.size();
-  }
+  auto left = std::make_shared<Left>(workers_.size());
+  std::future<void> drained = left->none.get_future();
   for (const auto& worker : workers_) {
     worker->Drain([left] {
-      absl::MutexLock lock(&left->mutex);
-      --left->workers;
+      if (--left->workers == 0) left->none.set_value();
     });
   }
-  absl::MutexLock lock(&left->mutex);
-  const auto drained = [&left]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(left->mutex) {
-    return left->workers == 0;
-  };
-  left->mutex.AwaitWithTimeout(absl::Condition(&drained), absl::FromChrono(limit));
+  drained.wait_for(limit);
 }
 
 }  // namespace
