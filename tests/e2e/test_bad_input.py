@@ -297,6 +297,7 @@ def test_a_bad_variable_is_named_as_its_flag_would_be(sallyport, tmp_path):
     assert "SALLYPORT_WORKERS" in result.err or "--workers" in result.err
 
 
+@program.needs_root
 def test_running_out_of_descriptors_pauses_accepting_and_recovers(start_proxy, origin, secret):
     """The limit is the proxy's own soft limit, lowered from outside."""
     import resource

@@ -15,6 +15,7 @@ from harness.deadline import eventually
 from harness.fixtures import bearer_rule
 from harness.http import chunk
 from harness.origin import head
+from harness.program import needs_root
 
 
 def test_the_ready_file_says_where_everything_is(start_proxy):
@@ -330,6 +331,7 @@ def test_an_end_leaves_no_ready_file_behind(injecting_proxy):
     assert not injecting_proxy.ready_file.exists()
 
 
+@needs_root
 def test_connections_and_descriptors_are_given_back(injecting_proxy, origin):
     def descriptors():
         return len(os.listdir(f"/proc/{injecting_proxy.pid}/fd"))

@@ -8,6 +8,8 @@ import threading
 
 from harness.deadline import LIMIT_SECONDS
 
+import pytest
+
 # What a sanitizer, the C++ runtime or an assertion prints before the end.
 _CRASH = re.compile(
     rb"(AddressSanitizer|ThreadSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer"
@@ -40,6 +42,10 @@ def environment(home, extra=None):
             env[name] = value
     env.update(extra or {})
     return env
+
+
+# The program is not dumpable, so that only root may count its descriptors.
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into the program")
 
 
 def check_no_crash(output, where):
