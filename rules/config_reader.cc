@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "base/status.h"
 #include "rules/config_schema.h"
 #include "rules/shape_checker.h"

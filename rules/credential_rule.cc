@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hex.h"
 #include "rules/glob.h"
 
 namespace sallyport::rules {
@@ -15,13 +16,6 @@ bool IsUnreserved(char c) {
 // RFC 3986 §3.3: what may stand in a segment unescaped.
 bool IsPathByte(char c) {
   return IsUnreserved(c) || std::string_view("!$&'()*+,;=:@").find(c) != std::string_view::npos;
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 void AppendEscape(uint8_t byte, std::string* out) {

@@ -1,5 +1,6 @@
 #include "rules/host_name.h"
 
+#include <fmt/core.h>
 #include <idn2.h>
 
 #include <array>

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <map>
 
+#include <fmt/core.h>
+
 #include "absl/container/flat_hash_map.h"
 
 namespace sallyport::rules {

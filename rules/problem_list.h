@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "base/json.h"
 #include "rules/json_document.h"
 #include "rules/proxy_config.h"

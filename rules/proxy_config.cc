@@ -1,5 +1,7 @@
 #include "rules/proxy_config.h"
 
+#include <fmt/core.h>
+
 #include "rules/config_reader.h"
 #include "rules/json_document.h"
 

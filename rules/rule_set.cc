@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/core.h>
+
 #include "rules/guarded_address.h"
 #include "rules/rule_set_tables.h"
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "rules/suggestion.h"
 
 namespace sallyport::rules {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
+#include "base/hex.h"
 #include "base/secret.h"
 #include "proxy/exchange/placeholder_rewriter.h"
 
@@ -74,13 +75,6 @@ std::string_view HostField(const RequestPlan& plan, Arena* arena) {
   if (is_default && !is_v6) return authority.host.name;
   if (is_default) return arena->Concat({"[", authority.host.name, "]"});
   return arena->Copy(authority.ToString());
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 // As servers read a query: '+' is a space.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
+#include "base/hex.h"
 #include "base/secret.h"
 #include "proxy/http/header_list.h"
 #include "rules/template.h"
@@ -15,13 +16,6 @@ namespace sallyport::proxy {
 namespace {
 
 absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // `text` with its percent-escapes undone, and for each byte where it stood in `text`; one position
 // more marks the end. What is no escape stays as it is.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hex.h"
 #include "proxy/http/field_syntax.h"
 
 namespace sallyport::http {
@@ -13,13 +14,6 @@ constexpr uint8_t kMaxSizeDigits = 15;
 // Nobody uses extensions; this leaves room for the signed chunks of S3 uploads.
 constexpr size_t kMaxExtension = 256;
 constexpr size_t kMaxTrailer = size_t{64} * 1024;
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // Takes a token or a quoted-string (RFC 9110 §5.6.4) off the front.
 bool TakeValue(std::string_view* text) {

@@ -90,6 +90,7 @@ void Worker::Drain(std::function<void()> on_drained) {
     on_drained_ = std::move(done);
     // A connection may end, and leave the list, while it is told.
     std::vector<ClientConnection*> all;
+    all.reserve(connections_.size());
     for (const auto& connection : connections_) all.push_back(connection.get());
     for (ClientConnection* connection : all) connection->Drain();
     if (connections_.empty() && on_drained_) std::exchange(on_drained_, nullptr)();

@@ -210,6 +210,8 @@ void TlsTransport::OnError(net::TransportError error, const std::string& detail)
   Fail(handshaking_ ? net::TransportError::kTlsHandshake : error, detail);
 }
 
+// The listener may end this transport, and with it the session that `detail` came from.
+// NOLINTNEXTLINE(performance-unnecessary-value-param): hence a copy.
 void TlsTransport::Fail(net::TransportError error, std::string detail) {
   if (std::exchange(dead_, true)) return;
   handshake_timer_.reset();

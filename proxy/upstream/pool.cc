@@ -73,6 +73,7 @@ struct Pool::Dialling final : Dial::Listener {
   }
   void OnDialFailed(Dial*, const DialError& error) override {
     Waiter* told = waiter;
+    // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): it ends with the dial.
     const DialError kept = error;
     pool->FinishDial(this);
     told->OnLeaseFailed(kept);
