@@ -10,13 +10,14 @@ namespace sallyport::net {
 struct Timer::Box {
   uv_timer_t handle;
   Timer* owner;
+  // Here, since it may destroy the timer while it runs; the box outlives that.
+  std::function<void()> on_expiry;
 };
 
 Timer::Timer(EventLoop* loop, std::function<void()> on_expiry)
-    : loop_(loop), on_expiry_(std::move(on_expiry)), box_(new Box) {
+    : loop_(loop), box_(new Box{{}, this, std::move(on_expiry)}) {
   CheckUv(uv_timer_init(loop->uv(), &box_->handle), "uv_timer_init");
   box_->handle.data = box_;
-  box_->owner = this;
   // A time-out is never what keeps the program running.
   uv_unref(reinterpret_cast<uv_handle_t*>(&box_->handle));
 }
@@ -55,7 +56,7 @@ void Timer::OnFired() {
     return;
   }
   deadline_ = 0;
-  on_expiry_();
+  box_->on_expiry();
 }
 
 }  // namespace sallyport::net

@@ -33,7 +33,6 @@ class Timer {
   void OnFired();
 
   EventLoop* loop_;
-  std::function<void()> on_expiry_;
   // In the loop's milliseconds; 0 when stopped.
   uint64_t deadline_ = 0;
   // When the libuv timer fires; 0 when it is not armed.
