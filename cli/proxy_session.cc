@@ -37,7 +37,7 @@ void LogLines(std::string_view message) {
 // An error names the option that named the file.
 absl::Status WriteNamedFile(std::string_view option, const std::string& path,
                             std::string_view contents, mode_t mode) {
-  const absl::Status status = WriteFileAtomically(path, contents, mode);
+  absl::Status status = WriteFileAtomically(path, contents, mode);
   if (status.ok()) return status;
   return absl::Status(status.code(), fmt::format("{}: {}", option, Message(status)));
 }

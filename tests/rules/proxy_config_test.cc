@@ -1,5 +1,6 @@
 #include "rules/proxy_config.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
