@@ -457,7 +457,9 @@ def test_interrupt_does_not_end_a_child_that_handles_it(child_runner):
 def test_job_control_of_a_shell_inside_works(child_runner):
     with Terminal(child_runner, INNER_SHELL) as tty:
         tty.expect(PROMPT)
-        tty.sendline("sleep 1000")
+        # The quotes keep the terminal's echo of the line from being taken for its output.
+        tty.sendline("echo be''gun; sleep 1000")
+        tty.expect("begun")
         tty.sendintr()
         tty.expect(PROMPT)
         tty.sendline("sleep 1000")
