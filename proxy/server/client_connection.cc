@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "proxy/net/lingering_close.h"
+#include "proxy/tls/client_hello.h"
 
 namespace sallyport::proxy {
 namespace {
@@ -16,8 +18,25 @@ using http::ReplyCode;
 constexpr std::string_view kEstablished = "HTTP/1.1 200 Connection established\r\n\r\n";
 // RFC 8446 §5.1: the content type of handshake records.
 constexpr char kTlsHandshake = 0x16;
+constexpr uint16_t kHttpsPort = 443;
 
 bool IsUpperCaseLetter(char c) { return c >= 'A' && c <= 'Z'; }
+
+socks::ReplyCode SocksReply(ReplyCode code) {
+  switch (code) {
+    case ReplyCode::kHostDenied:
+    case ReplyCode::kAddressDenied:
+      return socks::ReplyCode::kNotAllowed;
+    case ReplyCode::kDnsFailure:
+      return socks::ReplyCode::kHostUnreachable;
+    case ReplyCode::kUpstreamUnreachable:
+      return socks::ReplyCode::kConnectionRefused;
+    case ReplyCode::kUpstreamTimeout:
+      return socks::ReplyCode::kTtlExpired;
+    default:
+      return socks::ReplyCode::kGeneralFailure;
+  }
+}
 
 }  // namespace
 
@@ -25,9 +44,8 @@ ClientConnection::ClientConnection(ConnectionContext* context, net::TransportPtr
                                    std::string peer, Owner* owner)
     : context_(context), loop_(transport->loop()), owner_(owner) {
   channel_.client = std::move(peer);
-  http_ = net::RetirePtr<http::H1Server>(
-      new http::H1Server(context_->exchange->codec, std::move(transport), {},
-                         http::H1Server::HalfClose::kAllowed, this));
+  first_bytes_ = net::RetirePtr<FirstBytes>(new FirstBytes(
+      std::move(transport), {}, context_->exchange->codec->limits.head_timeout, this));
 }
 
 ClientConnection::~ClientConnection() = default;
@@ -35,21 +53,74 @@ ClientConnection::~ClientConnection() = default;
 void ClientConnection::Retire() {
   over_ = true;
   if (exchange_ != nullptr) std::exchange(exchange_, nullptr)->Cancel();
-  sniff_timer_.reset();
   dial_.reset();
   tunnel_.reset();
   handshaking_.reset();
-  sniffing_.reset();
+  first_bytes_.reset();
   http_.reset();
 }
 
 void ClientConnection::Drain() {
   if (http_ != nullptr) http_->Drain();
-  if (sniffing_ != nullptr || handshaking_ != nullptr) Over();
+  if (first_bytes_ != nullptr || handshaking_ != nullptr) Over();
 }
 
 void ClientConnection::Over() {
   if (!std::exchange(over_, true)) owner_->OnConnectionOver(this);
+}
+
+// ---- The beginning
+
+void ClientConnection::OnFirstBytes(std::string_view bytes) {
+  if (dial_ != nullptr) return;
+  if (channel_.authority.has_value()) {
+    SniffInner(bytes.front());
+  } else if (socks_ != nullptr || bytes.front() == socks::kVersion) {
+    ContinueSocks(bytes);
+  } else if (bytes.front() == kTlsHandshake) {
+    ReadCapturedHello(bytes);
+  } else {
+    FirstBytes::Taken client = first_bytes_->Take();
+    first_bytes_.reset();
+    ServeHttp(std::move(client.transport), std::move(client.bytes),
+              http::H1Server::HalfClose::kAllowed);
+  }
+}
+
+void ClientConnection::ContinueSocks(std::string_view bytes) {
+  if (socks_ == nullptr) socks_ = std::make_unique<socks::Socks5Opening>();
+  std::string_view rest = bytes;
+  std::string output;
+  const socks::Socks5Opening::Status status = socks_->Consume(&rest, &output);
+  if (!output.empty()) first_bytes_->Write(output);
+  first_bytes_->Skip(bytes.size() - rest.size());
+  switch (status) {
+    case socks::Socks5Opening::Status::kNeedMore:
+      return;
+    case socks::Socks5Opening::Status::kRequest:
+      Open(socks_->target());
+      return;
+    case socks::Socks5Opening::Status::kFailed:
+      log::Debug("proxy", "a SOCKS client was refused", {{"reason", socks_->error()}});
+      net::LingeringClose(first_bytes_->Take().transport);
+      Over();
+      return;
+  }
+}
+
+// TLS that was not asked to come here: somebody led the program's connection to this listener. The
+// ClientHello says where it was meant to go.
+void ClientConnection::ReadCapturedHello(std::string_view bytes) {
+  const tls::ClientHelloPeek peek = tls::PeekClientHello(bytes);
+  if (peek.kind == tls::ClientHelloPeek::Kind::kIncomplete) return;
+  absl::StatusOr<rules::Host> host = absl::InvalidArgumentError("the ClientHello names no host");
+  if (!peek.server_name.empty()) host = rules::ParseHost(peek.server_name);
+  if (!host.ok()) {
+    log::Debug("proxy", "captured TLS closed", {{"reason", Message(host.status())}});
+    Over();
+    return;
+  }
+  Open({*std::move(host), kHttpsPort});
 }
 
 // ---- Requests
@@ -80,7 +151,7 @@ void ClientConnection::OnExchangeDone(Exchange*) { exchange_ = nullptr; }
 
 void ClientConnection::OnConnectionDone() { Over(); }
 
-// ---- CONNECT
+// ---- CONNECT and its like
 
 void ClientConnection::OnConnect(http::ServerStream* stream, const http::RequestHead& head) {
   absl::StatusOr<rules::Authority> authority = rules::ParseAuthority(head.authority, std::nullopt);
@@ -97,48 +168,76 @@ void ClientConnection::OnConnect(http::ServerStream* stream, const http::Request
     Refuse(stream, {ReplyCode::kBadRequest, "CONNECT with a body", {}, {}, {}});
     return;
   }
+  connect_stream_ = stream;
+  Open(*std::move(authority));
+}
+
+void ClientConnection::Open(rules::Authority authority) {
+  channel_.authority = std::move(authority);
   if (context_->exchange->shutting_down) {
-    Refuse(stream, {ReplyCode::kShuttingDown, "the proxy is shutting down", {}, {}, {}});
+    RefuseOpening({ReplyCode::kShuttingDown, "the proxy is shutting down", {}, {}, {}});
     return;
   }
-  channel_.authority = *std::move(authority);
   channel_.decided_by = context_->exchange->snapshot;
   const rules::RuleSet& rules = *channel_.decided_by->rules;
   channel_.decision = rules.DecideHost(*channel_.authority);
   channel_.candidates.clear();
   rules.FindRules(*channel_.authority, &channel_.candidates);
   if (!channel_.decision.allowed) {
-    LocalReply reply = HostDenied(*channel_.authority, channel_.decision.by);
-    Refuse(stream, std::move(reply));
-    // A refused CONNECT may be followed by another request on the same connection.
-    if (!over_) channel_.authority.reset();
+    RefuseOpening(HostDenied(*channel_.authority, channel_.decision.by));
     return;
   }
   if (channel_.decision.intercept) {
-    BeginIntercept();
+    Intercept();
     return;
   }
-  connect_stream_ = stream;
-  stream->SetListener(this);
+  if (connect_stream_ != nullptr) connect_stream_->SetListener(this);
+  if (first_bytes_ != nullptr) first_bytes_->Hold();
   dial_ = net::RetirePtr<upstream::Dial>(
       new upstream::Dial(context_->exchange->dial, *channel_.authority,
                          {channel_.decided_by->rules, channel_.decision}, nullptr, this));
 }
 
+void ClientConnection::RefuseOpening(LocalReply reply) {
+  if (connect_stream_ != nullptr) {
+    Refuse(std::exchange(connect_stream_, nullptr), std::move(reply));
+    // A refused CONNECT may be followed by another request on the same connection.
+    if (!over_) channel_.authority.reset();
+    return;
+  }
+  AuditDenied(http::NameOf(reply.code), reply.rule);
+  if (socks_ != nullptr) {
+    FirstBytes::Taken client = first_bytes_->Take();
+    client.transport->Write(socks::EncodeReply(SocksReply(reply.code)));
+    net::LingeringClose(std::move(client.transport));
+  }
+  Over();
+}
+
+FirstBytes::Taken ClientConnection::AcceptOpening() {
+  if (http_ != nullptr) {
+    connect_stream_ = nullptr;
+    http::H1Server::Detached client = http_->Detach(kEstablished);
+    http_.reset();
+    return {std::move(client.transport), std::move(client.early)};
+  }
+  if (socks_ != nullptr) first_bytes_->Write(socks::EncodeReply(socks::ReplyCode::kSucceeded));
+  FirstBytes::Taken client = first_bytes_->Take();
+  first_bytes_.reset();
+  return client;
+}
+
 void ClientConnection::OnDialed(upstream::Dial*, net::TransportPtr transport, const IpAddress&) {
   dial_.reset();
-  connect_stream_ = nullptr;
-  http::H1Server::Detached client = http_->Detach(kEstablished);
-  http_.reset();
+  FirstBytes::Taken client = AcceptOpening();
   tunnel_ =
       net::RetirePtr<Tunnel>(new Tunnel(context_->exchange, &channel_, std::move(client.transport),
-                                        std::move(client.early), std::move(transport), this));
+                                        std::move(client.bytes), std::move(transport), this));
 }
 
 void ClientConnection::OnDialFailed(upstream::Dial*, const upstream::DialError& error) {
   dial_.reset();
-  Refuse(std::exchange(connect_stream_, nullptr), DialFailure(*channel_.authority, error));
-  if (!over_) channel_.authority.reset();
+  RefuseOpening(DialFailure(*channel_.authority, error));
 }
 
 void ClientConnection::OnClientGone(std::string_view) {
@@ -148,60 +247,57 @@ void ClientConnection::OnClientGone(std::string_view) {
 
 void ClientConnection::OnTunnelDone(Tunnel*) { Over(); }
 
-// ---- Inside an intercepted CONNECT
+// ---- What is intercepted
 
-void ClientConnection::BeginIntercept() {
-  http::H1Server::Detached client = http_->Detach(kEstablished);
-  http_.reset();
-  sniffing_ = std::move(client.transport);
-  sniffing_->SetListener(this);
-  sniffed_ = std::move(client.early);
-  if (!sniffed_.empty()) {
-    SniffInner();
+void ClientConnection::Intercept() {
+  const bool captured = connect_stream_ == nullptr && socks_ == nullptr;
+  FirstBytes::Taken client = AcceptOpening();
+  if (captured) {
+    StartTls(std::move(client));
     return;
   }
-  sniff_timer_ = std::make_unique<net::Timer>(&loop_, [this] { Over(); });
-  sniff_timer_->Start(context_->exchange->codec->limits.head_timeout);
+  first_bytes_ = net::RetirePtr<FirstBytes>(
+      new FirstBytes(std::move(client.transport), std::move(client.bytes),
+                     context_->exchange->codec->limits.head_timeout, this));
 }
 
-void ClientConnection::OnData(std::string_view bytes) {
-  if (sniffing_ == nullptr) return;
-  sniffed_.assign(bytes);
-  SniffInner();
+void ClientConnection::SniffInner(char first) {
+  const bool is_tls = first == kTlsHandshake;
+  if (!is_tls && !IsUpperCaseLetter(first)) {
+    log::Debug("proxy", "neither TLS nor HTTP inside an intercepted CONNECT; closed",
+               {{"host", channel_.authority->host.name}});
+    Over();
+    return;
+  }
+  FirstBytes::Taken client = first_bytes_->Take();
+  first_bytes_.reset();
+  if (is_tls) {
+    StartTls(std::move(client));
+  } else {
+    ServeHttp(std::move(client.transport), std::move(client.bytes),
+              http::H1Server::HalfClose::kAllowed);
+  }
 }
 
-void ClientConnection::SniffInner() {
-  sniff_timer_.reset();
-  const char first = sniffed_.front();
-  if (first == kTlsHandshake) {
-    ca::SslPtr ssl = context_->tls->NewSession(&channel_.authority->host);
-    if (ssl == nullptr) {
-      Over();
-      return;
-    }
-    handshaking_ = net::RetirePtr<tls::TlsTransport>(
-        new tls::TlsTransport(std::move(sniffing_), std::move(ssl), std::exchange(sniffed_, {}),
-                              context_->handshake_timeout, this));
-    handshaking_->SetListener(this);
+void ClientConnection::StartTls(FirstBytes::Taken client) {
+  ca::SslPtr ssl = context_->tls->NewSession(&channel_.authority->host);
+  if (ssl == nullptr) {
+    Over();
     return;
   }
-  if (IsUpperCaseLetter(first)) {
-    ServeInner(std::move(sniffing_), std::exchange(sniffed_, {}),
-               http::H1Server::HalfClose::kAllowed);
-    return;
-  }
-  log::Debug("proxy", "neither TLS nor HTTP inside an intercepted CONNECT; closed",
-             {{"host", channel_.authority->host.name}});
-  Over();
+  handshaking_ = net::RetirePtr<tls::TlsTransport>(
+      new tls::TlsTransport(std::move(client.transport), std::move(ssl), std::move(client.bytes),
+                            context_->handshake_timeout, this));
+  handshaking_->SetListener(this);
 }
 
 void ClientConnection::OnHandshakeDone(tls::TlsTransport*) {
   channel_.tls = true;
-  ServeInner(std::move(handshaking_), {}, http::H1Server::HalfClose::kIsClosed);
+  ServeHttp(std::move(handshaking_), {}, http::H1Server::HalfClose::kIsClosed);
 }
 
-void ClientConnection::ServeInner(net::TransportPtr transport, std::string early,
-                                  http::H1Server::HalfClose half_close) {
+void ClientConnection::ServeHttp(net::TransportPtr transport, std::string early,
+                                 http::H1Server::HalfClose half_close) {
   http_ = net::RetirePtr<http::H1Server>(new http::H1Server(
       context_->exchange->codec, std::move(transport), std::move(early), half_close, this));
   if (context_->exchange->shutting_down) http_->Drain();
@@ -210,13 +306,20 @@ void ClientConnection::ServeInner(net::TransportPtr transport, std::string early
 void ClientConnection::OnEnd(net::EndKind) { Over(); }
 
 void ClientConnection::OnError(net::TransportError, const std::string& detail) {
-  if (handshaking_ != nullptr) AuditHandshakeFailure(detail);
+  if (handshaking_ != nullptr) {
+    log::Debug("proxy", "TLS handshake with a client failed",
+               {{"host", channel_.authority->host.name}, {"reason", detail}});
+    AuditDenied("client_tls", {});
+  }
   Over();
 }
 
-void ClientConnection::AuditHandshakeFailure(const std::string& detail) {
-  log::Debug("proxy", "TLS handshake with a client failed",
-             {{"host", channel_.authority->host.name}, {"reason", detail}});
+// For what ends without an exchange.
+void ClientConnection::AuditDenied(std::string_view error, std::string_view by) {
+  if (channel_.decided_by != nullptr && channel_.decided_by->rules->log_blocked()) {
+    log::Info("proxy", "connection refused",
+              {{"host", channel_.authority->host.name}, {"reason", error}, {"by", by}});
+  }
   if (context_->exchange->audit == nullptr) return;
   audit::AuditRecord& record = context_->exchange->record;
   record.Clear();
@@ -227,7 +330,8 @@ void ClientConnection::AuditHandshakeFailure(const std::string& detail) {
   record.host = channel_.authority->host.name;
   record.port = channel_.authority->port;
   record.decision = "denied";
-  record.error = "client_tls";
+  record.by = by;
+  record.error = error;
   context_->exchange->audit->Record(std::move(record));
 }
 

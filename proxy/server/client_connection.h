@@ -8,7 +8,8 @@
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/tunnel.h"
 #include "proxy/http/h1_server.h"
-#include "proxy/net/timer.h"
+#include "proxy/server/first_bytes.h"
+#include "proxy/socks/socks5_opening.h"
 #include "proxy/tls/server_context.h"
 #include "proxy/tls/tls_transport.h"
 #include "proxy/upstream/dial.h"
@@ -23,9 +24,11 @@ struct ConnectionContext {
   std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
 };
 
-// One client's connection, from accept to close: HTTP to the proxy itself, and after a CONNECT
-// either HTTP to the host inside (through TLS that ends here) or a tunnel.
+// One client's connection, from accept to close. It begins as HTTP to the proxy itself, as SOCKS5,
+// or as TLS meant for another host; a CONNECT and the latter two open a way to one host, and what
+// follows is either HTTP to that host (through TLS that ends here) or a tunnel.
 class ClientConnection final : public net::Retirable,
+                               private FirstBytes::Owner,
                                private http::H1Server::Owner,
                                private http::RequestListener,
                                private Exchange::Owner,
@@ -78,8 +81,12 @@ class ClientConnection final : public net::Retirable,
                 const IpAddress& address) override;
   void OnDialFailed(upstream::Dial* dial, const upstream::DialError& error) override;
 
-  // net::TransportListener, between a CONNECT's reply and the inner protocol
-  void OnData(std::string_view bytes) override;
+  // FirstBytes::Owner
+  void OnFirstBytes(std::string_view bytes) override;
+  void OnNoFirstBytes() override { Over(); }
+
+  // net::TransportListener, during the handshake with the client
+  void OnData(std::string_view) override {}
   void OnEnd(net::EndKind kind) override;
   void OnDrained() override {}
   void OnError(net::TransportError error, const std::string& detail) override;
@@ -87,13 +94,23 @@ class ClientConnection final : public net::Retirable,
   // tls::TlsTransport::HandshakeListener
   void OnHandshakeDone(tls::TlsTransport* transport) override;
 
+  void ContinueSocks(std::string_view bytes);
+  void ReadCapturedHello(std::string_view bytes);
   void OnConnect(http::ServerStream* stream, const http::RequestHead& head);
   void Refuse(http::ServerStream* stream, http::LocalReply reply);
-  void BeginIntercept();
-  void SniffInner();
-  void ServeInner(net::TransportPtr transport, std::string early,
-                  http::H1Server::HalfClose half_close);
-  void AuditHandshakeFailure(const std::string& detail);
+
+  // The way to `authority` was asked for: refuses, intercepts, or dials for a tunnel.
+  void Open(rules::Authority authority);
+  void RefuseOpening(http::LocalReply reply);
+  // Tells the client that the way is open; gives what it then speaks through.
+  FirstBytes::Taken AcceptOpening();
+  void Intercept();
+
+  void SniffInner(char first);
+  void StartTls(FirstBytes::Taken client);
+  void ServeHttp(net::TransportPtr transport, std::string early,
+                 http::H1Server::HalfClose half_close);
+  void AuditDenied(std::string_view error, std::string_view by);
   void Over();
 
   ConnectionContext* context_;
@@ -101,17 +118,16 @@ class ClientConnection final : public net::Retirable,
   Owner* owner_;
   Channel channel_;
   // One of these at a time serves the client.
+  net::RetirePtr<FirstBytes> first_bytes_;
   net::RetirePtr<http::H1Server> http_;
   net::RetirePtr<Tunnel> tunnel_;
   net::RetirePtr<tls::TlsTransport> handshaking_;
-  net::TransportPtr sniffing_;  // after a CONNECT's reply, until its first byte
-  std::string sniffed_;
+  // While a SOCKS client opens its way.
+  std::unique_ptr<socks::Socks5Opening> socks_;
   net::RetirePtr<upstream::Dial> dial_;
-  // Of the CONNECT that waits for `dial_`.
+  // Of the CONNECT that is not answered yet.
   http::ServerStream* connect_stream_ = nullptr;
   Exchange* exchange_ = nullptr;
-  // Only between CONNECT and the first inner byte.
-  std::unique_ptr<net::Timer> sniff_timer_;
   bool over_ = false;
 };
 

@@ -16,7 +16,7 @@ FLOORS = [
     ["rules", "ca", "proto"],
     ["gateway-client"],
     ["proxy/audit"],
-    ["proxy/net"],
+    ["proxy/net", "proxy/socks"],
     ["proxy/tls"],
     ["proxy/http"],
     ["proxy/upstream"],
