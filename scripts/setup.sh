@@ -14,7 +14,8 @@ packages_of() {
     demo) echo "python3 openssl=openssl curl=curl git=git node=nodejs ca-certificates" ;;
     test) echo "python3 python3-pytest python3-pytest-xdist python3-jsonschema python3-requests
                 python3-cryptography python3-openssl python3-pexpect openssl=openssl curl=curl
-                wget=wget git=git node=nodejs node-undici node-https-proxy-agent go=golang-go
+                wget=wget git=git node=nodejs npm=npm node-undici node-https-proxy-agent
+                python3-aiohttp python3-httpx python3-venv go=golang-go cargo=cargo-web
                 javac=default-jdk-headless ca-certificates clang-format-16" ;;
     lint) echo "git=git python3 clang-16 clang-tidy-16 clang-format-16" ;;
     fuzz) echo "clang-16 libclang-rt-16-dev llvm-16" ;;

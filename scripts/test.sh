@@ -118,6 +118,7 @@ scripts/setup.sh "${sets[@]}"
 if [ "$plain_run" = yes ] || [ -n "$lint_scope" ]; then check_format; fi
 if [ -n "$lint_scope" ]; then lint "$lint_scope"; fi
 if [ -n "$fuzz_seconds" ]; then fuzz "$fuzz_seconds"; fi
+if [ "$plain_run$boringssl$sanitizers" != nonono ]; then scripts/clients.sh; fi
 if [ "$plain_run" = yes ]; then suite release; fi
 if [ "$boringssl" = yes ]; then suite boringssl; fi
 if [ "$sanitizers" = yes ]; then

