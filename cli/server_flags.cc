@@ -57,6 +57,9 @@ void ServerFlags::AddTo(CLI::App& app) {
           &upstream_ca);
   AddList(app, "connect-to", "HOST:PORT:ADDR:PORT",
           "Dial ADDR:PORT whenever HOST:PORT is asked for", &connect_to);
+  AddValue(app, "admin", "ADDR:PORT|unix:PATH",
+           "Serve /metrics, /healthz and /readyz there; default nowhere", &admin);
+  limits.AddTo(app);
 }
 
 absl::StatusOr<proxy::ServerOptions> ServerFlags::Check() const {
@@ -74,6 +77,14 @@ absl::StatusOr<proxy::ServerOptions> ServerFlags::Check() const {
     }
     options.connect_to.push_back(*std::move(parsed));
   }
+  if (!admin.empty()) {
+    absl::StatusOr<proxy::ListenAddress> address = proxy::ListenAddress::Parse(admin);
+    if (!address.ok()) {
+      return absl::InvalidArgumentError(fmt::format("--admin: {}", Message(address.status())));
+    }
+    options.admin = *std::move(address);
+  }
+  ASSIGN_OR_RETURN(options.limits, limits.Check());
   options.ca_dir = ca_dir;
   options.ca_persist = ca_persist;
   options.audit_log = audit_log;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cli/limit_flags.h"
 #include "proxy/server/server.h"
 
 namespace sallyport::cli {
@@ -22,6 +23,8 @@ struct ServerFlags {
   std::string log_format = "text";
   std::vector<std::string> upstream_ca;
   std::vector<std::string> connect_to;
+  std::string admin;
+  LimitFlags limits;
 
   // `this` must outlive the parsing.
   void AddTo(CLI::App& app);

@@ -13,6 +13,14 @@ pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(libpsl REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(libidn2 REQUIRED IMPORTED_TARGET libidn2)
 
+# Of prometheus-cpp the data model and its text format alone: the package's own CMake files want
+# the HTTP server and the push client too, with all that those need.
+find_path(PROMETHEUS_INCLUDE_DIR prometheus/text_serializer.h REQUIRED)
+find_library(PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
+add_library(prometheus_core INTERFACE)
+target_include_directories(prometheus_core SYSTEM INTERFACE "${PROMETHEUS_INCLUDE_DIR}")
+target_link_libraries(prometheus_core INTERFACE "${PROMETHEUS_CORE}")
+
 # Debian ships llhttp's generated C sources with the Node.js module; the library is built here.
 find_path(LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/share/include/llhttp NO_DEFAULT_PATH REQUIRED)
 find_path(LLHTTP_SOURCE_DIR llhttp.c PATHS /usr/share/llhttp NO_DEFAULT_PATH REQUIRED)

@@ -43,7 +43,11 @@ void CommandSource::Finish(absl::StatusOr<SecretString> output, SteadyTime now) 
     if (value() != nullptr) return schedule_.Succeeded(now);
   } else {
     log::Warn("credentials", Message(output.status()));
-    if (value() == nullptr) AcceptNone(name, "failed");
+    if (value() == nullptr) {
+      AcceptNone(name, "failed");
+    } else {
+      NoteFailure();
+    }
   }
   schedule_.Failed(now);
 }

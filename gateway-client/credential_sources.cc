@@ -122,6 +122,13 @@ std::shared_ptr<const ValueTable> CredentialSources::Current() const {
   return table_;
 }
 
+std::vector<uint64_t> CredentialSources::Failures() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<uint64_t> failures;
+  for (const auto& source : followed_) failures.push_back(source->failures());
+  return failures;
+}
+
 void CredentialSources::Wake() const {
   const uint64_t one = 1;
   // It fails only when the counter is full, and then a wake-up is under way.
@@ -185,9 +192,10 @@ void CredentialSources::AdvanceAll() {
 }
 
 void CredentialSources::Publish() {
-  std::shared_ptr<const ValueTable> table = MakeTable(followed_);
+  std::shared_ptr<const ValueTable> table;
   {
     absl::MutexLock lock(&mutex_);
+    table = MakeTable(followed_);
     if (*table == *table_) return;
     table_ = table;
   }
@@ -204,17 +212,20 @@ void CredentialSources::AnswerRequest() {
     if (problem.empty() || problems.find(problem) != problems.npos) continue;
     problems.append(problems.empty() ? "" : "\n").append(problem);
   }
-  if (problems.empty()) {
-    followed_ = std::move(candidates_);
-    answering_->answer = MakeTable(followed_);
+  absl::flat_hash_set<std::shared_ptr<Source>> used;
+  {
     absl::MutexLock lock(&mutex_);
-    table_ = *answering_->answer;
-  } else {
-    answering_->answer = absl::InvalidArgumentError(problems);
+    if (problems.empty()) {
+      followed_ = std::move(candidates_);
+      table_ = MakeTable(followed_);
+      answering_->answer = table_;
+    } else {
+      answering_->answer = absl::InvalidArgumentError(problems);
+    }
+    used.insert(followed_.begin(), followed_.end());
   }
   candidates_.clear();
   // Variables stay known: they can be read only once.
-  const absl::flat_hash_set<std::shared_ptr<Source>> used(followed_.begin(), followed_.end());
   absl::erase_if(known_, [&used](const auto& entry) {
     return !entry.first.starts_with('e') && !used.contains(entry.second);
   });

@@ -49,6 +49,9 @@ class CredentialSources {
   // The values now, indexed as the specs of the latest Follow that succeeded.
   std::shared_ptr<const ValueTable> Current() const;
 
+  // How often each of those sources failed to give a usable value though it was set.
+  std::vector<uint64_t> Failures() const;
+
  private:
   using SourceList = std::vector<std::shared_ptr<Source>>;
   struct FollowRequest;
@@ -65,14 +68,17 @@ class CredentialSources {
   const std::function<void(std::shared_ptr<const ValueTable>)> on_change_;
   UniqueFd wake_;  // eventfd(2)
 
+  // The thread's own. Before the sources, which leave it when they end.
+  FileWatch file_watch_;
+
   mutable absl::Mutex mutex_;
   FollowRequest* request_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<const ValueTable> table_ ABSL_GUARDED_BY(mutex_);
+  // Of `table_`. Their values belong to this object's thread.
+  SourceList followed_ ABSL_GUARDED_BY(mutex_);
 
   // The thread's own.
-  FileWatch file_watch_;
-  SourceList followed_;
   // Of the request being answered: the sources that will be followed if all turn out usable.
   FollowRequest* answering_ = nullptr;
   SourceList candidates_;

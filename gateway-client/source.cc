@@ -14,6 +14,7 @@ void Source::Accept(SecretString value, std::string_view name, SteadyTime now) {
   was_set_ = true;
   unusable_ = CheckValue(value.Reveal(), name);
   if (!unusable_.ok()) {
+    NoteFailure();
     value_ = nullptr;
     // The first time, who asked for the source is told.
     const bool first = !std::exchange(settled_, true);
@@ -30,6 +31,7 @@ void Source::Accept(SecretString value, std::string_view name, SteadyTime now) {
 }
 
 void Source::AcceptNone(std::string_view name, std::string_view reason) {
+  if (was_set_) NoteFailure();
   value_ = nullptr;
   unusable_ = absl::OkStatus();
   settled_ = true;

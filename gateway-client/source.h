@@ -3,6 +3,8 @@
 
 #include <poll.h>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -52,6 +54,8 @@ class Source {
   bool was_set() const { return was_set_; }
   // Not OK when the latest thing read cannot be used and there is no value because of it.
   const absl::Status& unusable() const { return unusable_; }
+  // How often something that was set could not be read or used. From any thread.
+  uint64_t failures() const { return failures_.load(std::memory_order_relaxed); }
 
  protected:
   void MarkSet() { was_set_ = true; }
@@ -60,6 +64,7 @@ class Source {
   void Accept(SecretString value, std::string_view name, SteadyTime now);
   // There is no value; says why in the log unless it just did.
   void AcceptNone(std::string_view name, std::string_view reason);
+  void NoteFailure() { failures_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   bool settled_ = false;
@@ -67,6 +72,7 @@ class Source {
   std::shared_ptr<const CredentialValue> value_;
   absl::Status unusable_;
   std::string last_warning_;
+  std::atomic<uint64_t> failures_ = 0;
 };
 
 // Why a value of this content must not be written into a request; OK if it may. `name` starts the

@@ -10,7 +10,7 @@ packages_of() {
     build) echo "cmake=cmake ninja=ninja-build g++ pkg-config libabsl-dev libfmt-dev libspdlog-dev
                  nlohmann-json3-dev libcli11-dev libuv1-dev libre2-dev libpsl-dev libidn2-dev
                  node-llhttp libssl-dev android-libboringssl-dev libgtest-dev libgmock-dev
-                 libbenchmark-dev protobuf-compiler libprotobuf-dev ca-certificates" ;;
+                 libbenchmark-dev prometheus-cpp-dev protobuf-compiler libprotobuf-dev ca-certificates" ;;
     demo) echo "python3 openssl=openssl curl=curl git=git node=nodejs ca-certificates" ;;
     test) echo "python3 python3-pytest python3-pytest-xdist python3-jsonschema python3-requests
                 python3-cryptography python3-openssl python3-pexpect openssl=openssl curl=curl

@@ -44,6 +44,13 @@ std::string ReadyFileText(const proxy::Server& server) {
   AppendJsonString(&text, server.ca_file());
   text += ",\"caBundle\":";
   AppendJsonString(&text, server.ca_bundle_file());
+  text += ",\"admin\":";
+  const std::string& admin = server.admin_address();
+  if (admin.empty()) {
+    text += "null";
+  } else {
+    AppendJsonString(&text, admin.starts_with("unix:") ? admin : fmt::format("http://{}", admin));
+  }
   text += "}\n";
   return text;
 }

@@ -53,7 +53,7 @@ LocalReply DialFailure(const rules::Authority& authority, const upstream::DialEr
           .message = error.message,
           .host = authority.host.name,
           .rule = error.by,
-          .hint = {}};
+          .hint = error.hint};
 }
 
 Exchange::Exchange(ExchangePool* pool)
@@ -80,7 +80,7 @@ void Exchange::Begin(http::ServerStream* stream, Channel* channel, Owner* owner)
   error_.clear();
   decided_by_.clear();
   plan_.applied.clear();
-  if (context_->audit != nullptr) started_ns_ = MonotonicNs();
+  started_ns_ = MonotonicNs();
   stream->SetListener(this);
 }
 
@@ -96,10 +96,10 @@ void Exchange::Start(http::ServerStream* stream, http::RequestHead* request, Cha
                      Owner* owner) {
   Begin(stream, channel, owner);
   request_ = request;
+  protocol_ = stream->protocol();
   if (context_->audit != nullptr) {
     path_.assign(PathWithoutQuery(request->path));
     method_.assign(request->method);
-    protocol_ = stream->protocol();
   }
   if (context_->shutting_down) {
     Reply({ReplyCode::kShuttingDown, "the proxy is shutting down", {}, {}, {}});
@@ -129,7 +129,7 @@ void Exchange::OnLeased(const upstream::Pool::Lease& lease) {
   waiting_ = false;
   upstream_ = lease.stream;
   reused_ = lease.reused;
-  if (context_->audit != nullptr) leased_ns_ = MonotonicNs();
+  leased_ns_ = MonotonicNs();
   upstream_protocol_ = upstream_->protocol();
   upstream_->SetListener(this);
   upstream_->SendHead(*request_);
@@ -274,11 +274,8 @@ void Exchange::Reply(LocalReply reply) {
   status_ = http::StatusOf(reply.code);
   denied_ = status_ == 403 || status_ == 421 || status_ == 405;
   error_ = http::NameOf(reply.code);
+  denial_ = http::NameOf(reply.code);
   if (decided_by_.empty()) decided_by_ = reply.rule;
-  if (denied_ && context_->snapshot->rules->log_blocked()) {
-    log::Info("proxy", "request refused",
-              {{"host", plan_.authority.host.name}, {"reason", error_}, {"by", reply.rule}});
-  }
   const bool head_only = request_ != nullptr && request_->method == "HEAD";
   http::ServerStream* stream = std::exchange(stream_, nullptr);
   Finish();
@@ -310,16 +307,49 @@ void Exchange::Cancel() {
 void Exchange::Finish() {
   ReleaseUpstream();
   stall_timer_.Stop();
-  Audit();
+  const uint64_t now = MonotonicNs();
+  Measure(now);
+  LogAccess();
+  if (context_->audit != nullptr) Audit(now);
   plan_.snapshot = nullptr;
   Owner* owner = std::exchange(owner_, nullptr);
   if (owner != nullptr) owner->OnExchangeDone(this);
   pool_->Give(this);
 }
 
-void Exchange::Audit() {
-  if (context_->audit == nullptr) return;
-  const uint64_t now = MonotonicNs();
+void Exchange::Measure(uint64_t now) {
+  const auto to_seconds = [](uint64_t ns) { return static_cast<double>(ns) / 1e9; };
+  metrics::WorkerMetrics& metrics = *context_->metrics;
+  metrics.request_duration.Observe(to_seconds(now - started_ns_));
+  std::string_view first_rule;
+  if (leased_ns_ != 0) {
+    metrics.upstream_duration.Observe(to_seconds(now - leased_ns_));
+    for (const uint16_t index : plan_.applied) {
+      const std::string& rule = plan_.snapshot->rules->rules()[index].name;
+      if (first_rule.empty()) first_rule = rule;
+      ++metrics.ForRule(rule).injections;
+    }
+  }
+  const auto protocol = static_cast<size_t>(metrics::ParseProtocol(protocol_));
+  const auto status_class = static_cast<size_t>(status_ / 100);
+  ++metrics.ForRule(first_rule).requests[denied_ ? 1 : 0][protocol][status_class];
+  if (denied_) ++metrics.denied[denial_];
+}
+
+// What policy.logAllowed and policy.logBlocked ask for.
+void Exchange::LogAccess() {
+  const rules::RuleSet& rules = *context_->snapshot->rules;
+  const std::string& host = plan_.authority.host.name;
+  if (denied_ && rules.log_blocked()) {
+    log::Info("access", "request refused",
+              {{"host", host}, {"reason", denial_}, {"by", decided_by_}});
+  } else if (!denied_ && rules.log_allowed()) {
+    log::Info("access", "request",
+              {{"host", host}, {"port", plan_.authority.port}, {"status", status_}});
+  }
+}
+
+void Exchange::Audit(uint64_t now) {
   const auto to_ms = [](uint64_t ns) { return static_cast<double>(ns) / 1e6; };
   audit::AuditRecord& record = context_->record;
   record.Clear();

@@ -80,7 +80,10 @@ class Exchange final : private http::RequestListener,
   void AbortReply(std::string_view why);
   void ReleaseUpstream();
   void Finish();
-  void Audit();
+  // At `now`, in monotonic nanoseconds.
+  void Measure(uint64_t now);
+  void LogAccess();
+  void Audit(uint64_t now);
 
   ExchangePool* pool_;
   ExchangeContext* context_;
@@ -104,13 +107,14 @@ class Exchange final : private http::RequestListener,
   bool reply_ended_ = false;
   bool streaming_ = false;  // the reply has begun and may pause as long as it likes
 
-  // For the audit log.
+  // For the metrics and the audit log.
   uint64_t started_ns_ = 0;
   uint64_t leased_ns_ = 0;
   uint64_t request_bytes_ = 0;
   uint64_t response_bytes_ = 0;
   int status_ = 0;
   bool denied_ = false;
+  std::string_view denial_;  // why; a literal
   // As the client sent them, the path without its query; kept only with an audit log.
   std::string method_;
   std::string path_;

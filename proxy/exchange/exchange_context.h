@@ -9,6 +9,7 @@
 #include "proxy/audit/audit_log.h"
 #include "proxy/exchange/snapshot.h"
 #include "proxy/http/message_buffers.h"
+#include "proxy/metrics/worker_metrics.h"
 #include "proxy/upstream/pool.h"
 #include "rules/authority.h"
 
@@ -19,6 +20,7 @@ struct ExchangeContext {
   http::CodecContext* codec = nullptr;
   upstream::Pool* pool = nullptr;
   const upstream::DialContext* dial = nullptr;
+  metrics::WorkerMetrics* metrics = nullptr;
   // Null when there is no audit log.
   audit::AuditLog* audit = nullptr;
   // Filled in and exchanged for a used one at each record, so that its strings keep their memory.

@@ -107,6 +107,12 @@ void Tunnel::OnError(End* from, const std::string& detail) {
 
 void Tunnel::Finish(std::string_view error) {
   if (std::exchange(done_, true)) return;
+  const bool denied = error == "sni_mismatch";
+  if (!denied && context_->snapshot->rules->log_allowed()) {
+    log::Info("access", "tunnel",
+              {{"host", channel_->authority->host.name}, {"port", channel_->authority->port}});
+  }
+  if (denied) ++context_->metrics->denied["sni_mismatch"];
   if (context_->audit != nullptr) {
     audit::AuditRecord& record = context_->record;
     record.Clear();
@@ -115,7 +121,7 @@ void Tunnel::Finish(std::string_view error) {
     record.method = "CONNECT";
     record.host = channel_->authority->host.name;
     record.port = channel_->authority->port;
-    record.decision = error == "sni_mismatch" ? "denied" : "allowed";
+    record.decision = denied ? "denied" : "allowed";
     record.by = channel_->decision.by;
     record.request_bytes = client_.received;
     record.response_bytes = upstream_.received;

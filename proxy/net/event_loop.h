@@ -85,6 +85,10 @@ class EventLoop {
   // Milliseconds from an arbitrary start, as of the beginning of this turn.
   uint64_t now_ms() const { return uv_now(&loop_); }
 
+  // How much may wait to be written on one transport before its writer is told to stop.
+  size_t high_water() const { return high_water_; }
+  void set_high_water(size_t bytes) { high_water_ = bytes; }
+
   // Runs task->OnTurnEnd() before the loop waits again. Scheduling twice is scheduling once.
   void Schedule(TurnTask* task);
   void Cancel(TurnTask* task);
@@ -124,6 +128,7 @@ class EventLoop {
   uv_check_t check_;
   std::thread::id thread_;
   bool stopping_ = false;
+  size_t high_water_ = size_t{256} * 1024;
 
   std::vector<TurnTask*> tasks_;
   std::vector<std::unique_ptr<Retirable>> retired_;

@@ -21,12 +21,16 @@ class Lingering final : public Retirable, private TransportListener {
         transport_(std::move(transport)),
         timer_(&loop_, [this] { Finish(); }) {
     transport_->SetListener(this);
-    transport_->Shutdown(EndKind::kClean);
     for (PauseReason reason :
          {PauseReason::kBackpressure, PauseReason::kPipelining, PauseReason::kSetup}) {
       transport_->Resume(reason);
     }
-    timer_.Start(kLongestFlush);
+    // Where our direction had ended before, nobody says so again.
+    if (transport_->queued_bytes() == 0) {
+      WaitForPeer();
+    } else {
+      timer_.Start(kLongestFlush);
+    }
   }
 
   void Retire() override { transport_.reset(); }
@@ -46,16 +50,20 @@ class Lingering final : public Retirable, private TransportListener {
   }
   void OnDrained() override {}
   void OnShutdownDone() override {
-    flushed_ = true;
     if (transport_->read_ended() || patience_ == Patience::kFlushOnly) {
       Finish();
-    } else {
-      end_by_ =
-          loop_.now_ms() + static_cast<uint64_t>(std::chrono::milliseconds(kLongestWait).count());
-      timer_.Start(kLongestSilence);
+    } else if (!flushed_) {
+      WaitForPeer();
     }
   }
   void OnError(TransportError, const std::string&) override { Finish(); }
+
+  void WaitForPeer() {
+    flushed_ = true;
+    end_by_ =
+        loop_.now_ms() + static_cast<uint64_t>(std::chrono::milliseconds(kLongestWait).count());
+    timer_.Start(kLongestSilence);
+  }
 
   void Finish() {
     if (transport_ == nullptr) return;
@@ -75,6 +83,10 @@ class Lingering final : public Retirable, private TransportListener {
 
 void LingeringClose(TransportPtr transport, Patience patience) {
   if (transport->dead()) return;
+  transport->Shutdown(EndKind::kClean);
+  // The end of our direction is the only thing that may still have to leave, and the close sends
+  // it.
+  if (transport->queued_bytes() == 0 && transport->read_ended()) return;
   EventLoop& loop = transport->loop();
   loop.Own(RetirePtr<Retirable>(new Lingering(std::move(transport), patience)));
 }

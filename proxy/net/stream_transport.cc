@@ -95,7 +95,7 @@ WriteResult StreamTransport::Write(std::string_view bytes) {
     Append(bytes);
     if (!writing_ && queued_ >= kFlushAt) Flush();
   }
-  if (queued_ < kHighWater) return WriteResult::kMore;
+  if (queued_ < loop_->high_water()) return WriteResult::kMore;
   blocked_ = true;
   return WriteResult::kBlocked;
 }
@@ -198,7 +198,7 @@ void StreamTransport::OnWritten(int status) {
 }
 
 void StreamTransport::NoteDrained() {
-  if (!blocked_ || dead_ || queued_ > kHighWater / 2) return;
+  if (!blocked_ || dead_ || queued_ > loop_->high_water() / 2) return;
   blocked_ = false;
   drained_ = true;
   loop_->Schedule(this);

@@ -61,13 +61,11 @@ class TransportListener {
 // through RetirePtr; retiring closes it at once and drops what is queued.
 class Transport : public Retirable {
  public:
-  // Once this many bytes wait, Write says kBlocked.
-  static constexpr size_t kHighWater = size_t{256} * 1024;
-
   // Must be set before the loop runs again, and outlive the transport or be replaced.
   virtual void SetListener(TransportListener* listener) = 0;
 
-  // Takes all of `bytes`. They leave at the end of the loop's turn at the latest.
+  // Takes all of `bytes`. They leave at the end of the loop's turn at the latest. kBlocked once
+  // EventLoop::high_water() of them wait.
   virtual WriteResult Write(std::string_view bytes) = 0;
 
   // Ends our direction after what was written. kTruncated leaves close_notify out.

@@ -205,7 +205,7 @@ void ClientConnection::RefuseOpening(LocalReply reply) {
     if (!over_) channel_.authority.reset();
     return;
   }
-  AuditDenied(http::NameOf(reply.code), reply.rule);
+  AuditFailedOpening(http::NameOf(reply.code), reply.rule, http::StatusOf(reply.code) == 403);
   if (socks_ != nullptr) {
     FirstBytes::Taken client = first_bytes_->Take();
     client.transport->Write(socks::EncodeReply(SocksReply(reply.code)));
@@ -291,7 +291,8 @@ void ClientConnection::StartTls(FirstBytes::Taken client) {
   handshaking_->SetListener(this);
 }
 
-void ClientConnection::OnHandshakeDone(tls::TlsTransport*) {
+void ClientConnection::OnHandshakeDone(tls::TlsTransport* transport) {
+  context_->exchange->metrics->client_handshakes.Count(transport->resumed());
   channel_.tls = true;
   ServeHttp(std::move(handshaking_), {}, http::H1Server::HalfClose::kIsClosed);
 }
@@ -309,27 +310,36 @@ void ClientConnection::OnError(net::TransportError, const std::string& detail) {
   if (handshaking_ != nullptr) {
     log::Debug("proxy", "TLS handshake with a client failed",
                {{"host", channel_.authority->host.name}, {"reason", detail}});
-    AuditDenied("client_tls", {});
+    AuditFailedOpening("client_tls", {}, true);
   }
   Over();
 }
 
-// For what ends without an exchange.
-void ClientConnection::AuditDenied(std::string_view error, std::string_view by) {
-  if (channel_.decided_by != nullptr && channel_.decided_by->rules->log_blocked()) {
-    log::Info("proxy", "connection refused",
-              {{"host", channel_.authority->host.name}, {"reason", error}, {"by", by}});
+std::string_view ClientConnection::protocol() const {
+  if (tunnel_ != nullptr) return "tunnel";
+  return http_ != nullptr ? "http/1.1" : "opening";
+}
+
+// For what ends without an exchange. `error` is a literal.
+void ClientConnection::AuditFailedOpening(std::string_view error, std::string_view by,
+                                          bool denied) {
+  const std::string& host = channel_.authority->host.name;
+  if (denied) {
+    ++context_->exchange->metrics->denied[error];
+    if (context_->exchange->snapshot->rules->log_blocked()) {
+      log::Info("access", "connection refused", {{"host", host}, {"reason", error}, {"by", by}});
+    }
   }
   if (context_->exchange->audit == nullptr) return;
   audit::AuditRecord& record = context_->exchange->record;
   record.Clear();
-  record.event = audit::AuditEvent::kDenied;
+  record.event = denied ? audit::AuditEvent::kDenied : audit::AuditEvent::kTunnel;
   record.client = channel_.client;
   record.method = "CONNECT";
-  record.scheme = "https";
-  record.host = channel_.authority->host.name;
+  if (handshaking_ != nullptr) record.scheme = "https";
+  record.host = host;
   record.port = channel_.authority->port;
-  record.decision = "denied";
+  record.decision = denied ? "denied" : "allowed";
   record.by = by;
   record.error = error;
   context_->exchange->audit->Record(std::move(record));

@@ -56,6 +56,9 @@ class ClientConnection final : public net::Retirable,
   void Retire() override;
   net::EventLoop& loop() override { return loop_; }
 
+  // What is spoken on it now: "http/1.1", "tunnel", or "opening" before either.
+  std::string_view protocol() const;
+
   // Its place in the owner's list.
   size_t index = 0;
 
@@ -110,7 +113,7 @@ class ClientConnection final : public net::Retirable,
   void StartTls(FirstBytes::Taken client);
   void ServeHttp(net::TransportPtr transport, std::string early,
                  http::H1Server::HalfClose half_close);
-  void AuditDenied(std::string_view error, std::string_view by);
+  void AuditFailedOpening(std::string_view error, std::string_view by, bool denied);
   void Over();
 
   ConnectionContext* context_;

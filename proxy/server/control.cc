@@ -97,6 +97,7 @@ absl::Status Control::Load(const std::string& text) {
   rules_ = parsed.rules;
   config_text_ = text;
   Publish();
+  ++policy_version_;
   AuditPolicy("loaded");
   return absl::OkStatus();
 }
@@ -139,6 +140,24 @@ std::vector<std::pair<std::string, std::string>> Control::PlaceholderVariables()
     variables.emplace(rule.source.env_var, PlaceholderFor(rule));
   }
   return {variables.begin(), variables.end()};
+}
+
+std::vector<CredentialState> Control::CredentialStates() {
+  absl::MutexLock lock(&mutex_);
+  const SteadyTime now = std::chrono::steady_clock::now();
+  const std::vector<uint64_t> failures = sources_->Failures();
+  std::vector<CredentialState> states;
+  for (size_t i = 0; i < rules_->rules().size(); ++i) {
+    CredentialState& state = states.emplace_back();
+    state.rule = rules_->rules()[i].name;
+    state.errors = i < failures.size() ? failures[i] : 0;
+    const std::shared_ptr<const sources::CredentialValue>& value = (*values_)[i];
+    state.has_value = IsAvailable(value);
+    if (state.has_value) {
+      state.age_seconds = std::chrono::duration<double>(now - value->fetched).count();
+    }
+  }
+  return states;
 }
 
 void Control::Run() {

@@ -20,6 +20,14 @@
 
 namespace sallyport::proxy {
 
+// What a rule's credential is like now; never the value.
+struct CredentialState {
+  std::string rule;
+  bool has_value = false;
+  double age_seconds = 0;
+  uint64_t errors = 0;
+};
+
 // Owns the configuration and the credential sources, and makes a Snapshot of them whenever either
 // changes. A thread of its own watches the configuration file and hears of new credential values.
 class Control {
@@ -42,6 +50,11 @@ class Control {
   // Variable and placeholder for each envVar rule that has a value.
   std::vector<std::pair<std::string, std::string>> PlaceholderVariables();
 
+  // By rule.
+  std::vector<CredentialState> CredentialStates();
+  // Configurations that have come into force.
+  uint64_t policy_version() const { return policy_version_; }
+
  private:
   void Run();
   absl::Status Load(const std::string& text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -56,6 +69,7 @@ class Control {
   audit::AuditLog* const audit_;
   UniqueFd wake_;  // eventfd(2)
   std::atomic<bool> stopping_ = false;
+  std::atomic<uint64_t> policy_version_ = 0;
 
   absl::Mutex mutex_;
   std::string config_file_ ABSL_GUARDED_BY(mutex_);

@@ -18,12 +18,11 @@
 #include "proxy/audit/audit_log.h"
 #include "proxy/net/listener.h"
 #include "proxy/server/control.h"
+#include "proxy/server/observer.h"
 #include "proxy/server/worker.h"
 
 namespace sallyport::proxy {
 namespace {
-
-constexpr int kMaxConnections = 10'000;
 
 // "sallyport run 1f3a…": tells one run's authority from another's in a trust dialogue.
 std::string RunName() {
@@ -40,6 +39,7 @@ class ServerImpl final : public Server {
   absl::Status Start();
 
   const std::vector<std::string>& listen_addresses() const override { return addresses_; }
+  const std::string& admin_address() const override { return admin_address_; }
   const std::string& ca_file() const override { return ca_files_->ca_crt; }
   const std::string& ca_bundle_file() const override { return ca_files_->ca_bundle_crt; }
   std::vector<std::pair<std::string, std::string>> PlaceholderVariables() const override {
@@ -51,13 +51,15 @@ class ServerImpl final : public Server {
  private:
   struct Socket {
     UniqueFd fd;
-    net::StreamKind kind;
+    net::StreamKind kind = net::StreamKind::kTcp;
     std::string unix_path;
+    std::string address;  // as listen_addresses() has it
   };
 
   absl::Status LoadTrust();
   absl::Status OpenAudit();
   absl::Status Bind();
+  absl::StatusOr<Socket> Listen(const ListenAddress& address);
   absl::Status ResolveOverrides();
   absl::Status StartWorkers();
   void Publish(std::shared_ptr<const Snapshot> snapshot);
@@ -68,6 +70,8 @@ class ServerImpl final : public Server {
   const ServerOptions options_;
   std::vector<std::string> addresses_;
   std::vector<Socket> sockets_;
+  std::optional<Socket> admin_socket_;
+  std::string admin_address_;
   std::unique_ptr<audit::AuditLog> audit_;
   std::unique_ptr<ca::CertificateAuthority> authority_;
   std::unique_ptr<ca::LeafCache> leaves_;
@@ -84,16 +88,23 @@ class ServerImpl final : public Server {
   // The first worker accepts for all of them and deals connections out in turn. These are its own.
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   size_t next_worker_ = 0;
-  std::atomic<int> connections_ = 0;
+  std::optional<Observer> observer_;
+  std::unique_ptr<admin::AdminServer> admin_;
+  std::atomic<size_t> connections_ = 0;
 };
 
 ServerImpl::~ServerImpl() {
-  // Credentials and configuration stop changing first, then the workers end, then what they used.
+  // Who asks about the rest goes first. Credentials and configuration stop changing, then the
+  // workers end, then what they used.
+  admin_.reset();
   control_.reset();
   if (!workers_.empty()) StopAccepting();
   workers_.clear();
   for (const Socket& socket : sockets_) {
     if (!socket.unix_path.empty()) unlink(socket.unix_path.c_str());
+  }
+  if (admin_socket_.has_value() && !admin_socket_->unix_path.empty()) {
+    unlink(admin_socket_->unix_path.c_str());
   }
 }
 
@@ -140,19 +151,31 @@ absl::Status ServerImpl::OpenAudit() {
 
 absl::Status ServerImpl::Bind() {
   for (const ListenAddress& listen : options_.listen) {
-    if (!listen.unix_path.empty()) {
-      ASSIGN_OR_RETURN(UniqueFd fd, net::ListenUnix(listen.unix_path));
-      sockets_.push_back({std::move(fd), net::StreamKind::kUnix, listen.unix_path});
-      addresses_.push_back(fmt::format("unix:{}", listen.unix_path));
-      continue;
-    }
-    ASSIGN_OR_RETURN(UniqueFd fd, net::ListenTcp(listen.address, listen.port));
-    const uint16_t port = net::LocalPort(fd.get());
-    shared_.own_endpoints.emplace_back(listen.address.Unmapped(), port);
-    addresses_.push_back(FormatHostPort(listen.address.ToString(), port));
-    sockets_.push_back({std::move(fd), net::StreamKind::kTcp, {}});
+    ASSIGN_OR_RETURN(Socket socket, Listen(listen));
+    addresses_.push_back(socket.address);
+    sockets_.push_back(std::move(socket));
+  }
+  if (options_.admin.has_value()) {
+    ASSIGN_OR_RETURN(admin_socket_, Listen(*options_.admin));
+    admin_address_ = admin_socket_->address;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<ServerImpl::Socket> ServerImpl::Listen(const ListenAddress& listen) {
+  Socket socket;
+  if (!listen.unix_path.empty()) {
+    ASSIGN_OR_RETURN(socket.fd, net::ListenUnix(listen.unix_path));
+    socket.kind = net::StreamKind::kUnix;
+    socket.unix_path = listen.unix_path;
+    socket.address = fmt::format("unix:{}", listen.unix_path);
+    return socket;
+  }
+  ASSIGN_OR_RETURN(socket.fd, net::ListenTcp(listen.address, listen.port));
+  const uint16_t port = net::LocalPort(socket.fd.get());
+  shared_.own_endpoints.emplace_back(listen.address.Unmapped(), port);
+  socket.address = FormatHostPort(listen.address.ToString(), port);
+  return socket;
 }
 
 absl::Status ServerImpl::ResolveOverrides() {
@@ -171,6 +194,7 @@ absl::Status ServerImpl::StartWorkers() {
   shared_.tickets = &tickets_;
   shared_.trust = trust_.get();
   shared_.audit = audit_.get();
+  shared_.limits = options_.limits;
   shared_.on_connection_over = [this] { OnConnectionOver(); };
   std::vector<std::unique_ptr<Worker>> workers;
   for (int i = 0; i < options_.workers; ++i) {
@@ -190,6 +214,12 @@ absl::Status ServerImpl::StartWorkers() {
         }));
   }
   for (const auto& worker : workers_) worker->Start();
+  observer_.emplace(&workers_, control_.get(), leaves_.get(), audit_.get());
+  observer_->SetAccepting(true);
+  if (admin_socket_.has_value()) {
+    admin_ = std::make_unique<admin::AdminServer>(std::move(admin_socket_->fd), admin_socket_->kind,
+                                                  &*observer_);
+  }
   if (audit_ != nullptr) {
     audit::AuditRecord record;
     record.event = audit::AuditEvent::kLifecycle;
@@ -206,8 +236,9 @@ void ServerImpl::Publish(std::shared_ptr<const Snapshot> snapshot) {
 }
 
 void ServerImpl::Accept(UniqueFd connection, net::StreamKind kind, std::string peer) {
-  if (connections_.fetch_add(1, std::memory_order_relaxed) + 1 >= kMaxConnections) {
-    log::Warn("proxy", "too many client connections; new ones wait", {{"limit", kMaxConnections}});
+  const size_t limit = options_.limits.max_connections;
+  if (connections_.fetch_add(1, std::memory_order_relaxed) + 1 >= limit) {
+    log::Warn("proxy", "too many client connections; new ones wait", {{"limit", limit}});
     for (const auto& listener : listeners_) listener->Pause();
   }
   Worker* worker = workers_[next_worker_].get();
@@ -216,7 +247,9 @@ void ServerImpl::Accept(UniqueFd connection, net::StreamKind kind, std::string p
 }
 
 void ServerImpl::OnConnectionOver() {
-  if (connections_.fetch_sub(1, std::memory_order_relaxed) != kMaxConnections) return;
+  if (connections_.fetch_sub(1, std::memory_order_relaxed) != options_.limits.max_connections) {
+    return;
+  }
   workers_.front()->Post([this] {
     for (const auto& listener : listeners_) listener->Resume();
   });
@@ -225,6 +258,7 @@ void ServerImpl::OnConnectionOver() {
 // Ends the listeners on the thread that they belong to, and then the sockets: from here on the
 // kernel refuses new connections.
 void ServerImpl::StopAccepting() {
+  if (observer_.has_value()) observer_->SetAccepting(false);
   std::promise<void> done;
   std::future<void> ended = done.get_future();
   workers_.front()->Post([this, done = std::move(done)]() mutable {

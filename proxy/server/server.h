@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/ip_address.h"
+#include "proxy/server/limits.h"
 
 namespace sallyport::proxy {
 
@@ -50,6 +51,9 @@ struct ServerOptions {
   // PEM files with further roots (and CRLs) to verify upstreams with.
   std::vector<std::string> upstream_ca;
   std::vector<ConnectTo> connect_to;
+  // Where health and metrics are served; nothing: nowhere.
+  std::optional<ListenAddress> admin;
+  Limits limits;
 };
 
 // The proxy: configuration, credential sources, CA, audit log and worker threads, from start to
@@ -66,6 +70,8 @@ class Server {
 
   // One for each of ServerOptions::listen: "127.0.0.1:39021" with the real port, or "unix:PATH".
   virtual const std::vector<std::string>& listen_addresses() const = 0;
+  // As above; empty without ServerOptions::admin.
+  virtual const std::string& admin_address() const = 0;
   virtual const std::string& ca_file() const = 0;
   virtual const std::string& ca_bundle_file() const = 0;
 

@@ -11,6 +11,8 @@ namespace sallyport::proxy {
 Worker::Worker(const WorkerShared* shared)
     : shared_(shared), mailbox_(std::make_unique<net::Mailbox>(&loop_)) {
   codec_.loop = &loop_;
+  codec_.limits = shared->limits.http;
+  loop_.set_high_water(shared->limits.buffer_bytes);
   resolver_ = std::make_unique<net::Resolver>(&loop_);
 }
 
@@ -22,16 +24,22 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(const WorkerShared* share
   worker->dial_.loop = &worker->loop_;
   worker->dial_.resolver = worker->resolver_.get();
   worker->dial_.tls = worker->client_tls_.get();
+  worker->dial_.metrics = &worker->metrics_;
   worker->dial_.overrides = &shared->overrides;
   worker->dial_.own_endpoints = &shared->own_endpoints;
+  worker->dial_.connect_timeout = shared->limits.connect_timeout;
+  worker->dial_.handshake_timeout = shared->limits.handshake_timeout;
   worker->pool_ = std::make_unique<upstream::Pool>(&worker->codec_, &worker->dial_);
   worker->exchange_.codec = &worker->codec_;
   worker->exchange_.pool = worker->pool_.get();
   worker->exchange_.dial = &worker->dial_;
+  worker->exchange_.metrics = &worker->metrics_;
   worker->exchange_.audit = shared->audit;
+  worker->exchange_.stall_timeout = shared->limits.stall_timeout;
   worker->exchanges_ = std::make_unique<ExchangePool>(&worker->exchange_);
   worker->connection_.exchange = &worker->exchange_;
   worker->connection_.exchanges = worker->exchanges_.get();
+  worker->connection_.handshake_timeout = shared->limits.handshake_timeout;
   worker->connection_.tls = worker->server_tls_.get();
   return worker;
 }
@@ -94,6 +102,16 @@ void Worker::Drain(std::function<void()> on_drained) {
     for (const auto& connection : connections_) all.push_back(connection.get());
     for (ClientConnection* connection : all) connection->Drain();
     if (connections_.empty() && on_drained_) std::exchange(on_drained_, nullptr)();
+  });
+}
+
+void Worker::Collect(std::function<void(const WorkerReport&)> done) {
+  Post([this, done = std::move(done)] {
+    WorkerReport report;
+    report.counts = metrics_;
+    for (const auto& connection : connections_) ++report.client_connections[connection->protocol()];
+    report.pool = pool_->Count();
+    done(report);
   });
 }
 

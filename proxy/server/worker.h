@@ -2,6 +2,7 @@
 #define SALLYPORT_PROXY_SERVER_WORKER_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -12,11 +13,13 @@
 #include "base/unique_fd.h"
 #include "ca/leaf_cache.h"
 #include "ca/ticket_keys.h"
+#include "proxy/metrics/worker_metrics.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/mailbox.h"
 #include "proxy/net/resolver.h"
 #include "proxy/net/stream_transport.h"
 #include "proxy/server/client_connection.h"
+#include "proxy/server/limits.h"
 
 namespace sallyport::proxy {
 
@@ -29,8 +32,17 @@ struct WorkerShared {
   audit::AuditLog* audit = nullptr;
   std::vector<upstream::ConnectOverride> overrides;
   std::vector<std::pair<IpAddress, uint16_t>> own_endpoints;
+  Limits limits;
   // Runs on a worker's thread for each connection that is over.
   std::function<void()> on_connection_over;
+};
+
+// What a worker has counted and has open, at one moment.
+struct WorkerReport {
+  metrics::WorkerMetrics counts;
+  // By what is spoken on them.
+  std::map<std::string_view, uint64_t> client_connections;
+  metrics::PoolCounts pool;
 };
 
 // One event loop on one thread, with its own connections, pool and contexts. Commands come as
@@ -52,6 +64,9 @@ class Worker final : private ClientConnection::Owner {
   // Serves what has begun; `on_drained` runs on the worker's thread once nothing is left.
   void Drain(std::function<void()> on_drained);
 
+  // `done` runs on the worker's thread, unless the worker ends before.
+  void Collect(std::function<void(const WorkerReport&)> done);
+
   // Runs `message` on the worker's thread.
   void Post(net::Mailbox::Message message) { mailbox_->Post(std::move(message)); }
   net::EventLoop* loop() { return &loop_; }
@@ -65,6 +80,7 @@ class Worker final : private ClientConnection::Owner {
   const WorkerShared* shared_;
   // Before the loop, which destroys the last connections when it ends: they give buffers back.
   http::CodecContext codec_;
+  metrics::WorkerMetrics metrics_;
   net::EventLoop loop_;
   std::unique_ptr<net::Mailbox> mailbox_;
   std::unique_ptr<net::Resolver> resolver_;

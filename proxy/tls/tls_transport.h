@@ -50,6 +50,8 @@ class TlsTransport final : public net::Transport,
   net::EventLoop& loop() override { return loop_; }
 
   SSL* ssl() const { return session_.ssl(); }
+  // Once the handshake is done: whether it continued an earlier session.
+  bool resumed() const { return SSL_session_reused(session_.ssl()) == 1; }
 
  private:
   // lower_'s callbacks.

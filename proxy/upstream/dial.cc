@@ -68,17 +68,18 @@ void Dial::Begin() {
 
 void Dial::OnResolved(const absl::StatusOr<std::vector<IpAddress>>& addresses) {
   if (!addresses.ok()) {
-    Fail(DialErrorKind::kDns, std::string(Message(addresses.status())));
+    Fail({DialErrorKind::kDns, std::string(Message(addresses.status())), {}, {}});
     return;
   }
   std::vector<IpAddress> allowed;
-  std::string refused;
-  std::string by;
+  DialError refused;
+  refused.kind = DialErrorKind::kAddressDenied;
   for (const IpAddress& address : *addresses) {
     if (IsOwnEndpoint(address, target_port_)) {
-      refused = fmt::format("{} is the proxy's own listener",
-                            FormatHostPort(address.ToString(), target_port_));
-      by = "own listener";
+      refused.message = fmt::format("{} is the proxy's own listener",
+                                    FormatHostPort(address.ToString(), target_port_));
+      refused.by = "own listener";
+      refused.hint = "no setting allows this: a program behind the proxy must not control it";
       continue;
     }
     if (overridden_) {
@@ -89,15 +90,16 @@ void Dial::OnResolved(const absl::StatusOr<std::vector<IpAddress>>& addresses) {
     if (decision.allowed) {
       allowed.push_back(address);
     } else {
-      refused = target_.address.has_value()
-                    ? fmt::format("{} is refused by {}", address.ToString(), decision.by)
-                    : fmt::format("{} resolves to {}, which is refused by {}", target_.name,
-                                  address.ToString(), decision.by);
-      by = std::string(decision.by);
+      refused.message = target_.address.has_value()
+                            ? fmt::format("{} is refused by {}", address.ToString(), decision.by)
+                            : fmt::format("{} resolves to {}, which is refused by {}", target_.name,
+                                          address.ToString(), decision.by);
+      refused.by = std::string(decision.by);
+      refused.hint.clear();
     }
   }
   if (allowed.empty()) {
-    Fail(DialErrorKind::kAddressDenied, std::move(refused), std::move(by));
+    Fail(std::move(refused));
     return;
   }
   Connect(std::move(allowed));
@@ -129,7 +131,10 @@ void Dial::OnConnected(net::TransportPtr transport, const IpAddress& address) {
   }
   ca::SslPtr ssl = context_->tls->NewSession(authority_.host, slot_);
   if (ssl == nullptr) {
-    Fail(DialErrorKind::kTls, fmt::format("cannot verify the name {}", authority_.host.name));
+    Fail({DialErrorKind::kTls,
+          fmt::format("cannot verify the name {}", authority_.host.name),
+          {},
+          {}});
     return;
   }
   handshaking_ = net::RetirePtr<tls::TlsTransport>(new tls::TlsTransport(
@@ -139,11 +144,14 @@ void Dial::OnConnected(net::TransportPtr transport, const IpAddress& address) {
 
 void Dial::OnConnectFailed(bool timed_out, const std::string& reason) {
   connector_.reset();
-  Fail(timed_out ? DialErrorKind::kTimeout : DialErrorKind::kUnreachable,
-       fmt::format("cannot connect to {}: {}", authority_.ToString(), reason));
+  Fail({timed_out ? DialErrorKind::kTimeout : DialErrorKind::kUnreachable,
+        fmt::format("cannot connect to {}: {}", authority_.ToString(), reason),
+        {},
+        {}});
 }
 
-void Dial::OnHandshakeDone(tls::TlsTransport*) {
+void Dial::OnHandshakeDone(tls::TlsTransport* transport) {
+  context_->metrics->upstream_handshakes.Count(transport->resumed());
   listener_->OnDialed(this, std::move(handshaking_), address_);
 }
 
@@ -152,13 +160,15 @@ void Dial::OnEnd(net::EndKind) {
 }
 
 void Dial::OnError(net::TransportError error, const std::string& detail) {
-  Fail(error == net::TransportError::kTimeout ? DialErrorKind::kTimeout : DialErrorKind::kTls,
-       fmt::format("TLS to {} failed: {}", authority_.ToString(), detail));
+  Fail({error == net::TransportError::kTimeout ? DialErrorKind::kTimeout : DialErrorKind::kTls,
+        fmt::format("TLS to {} failed: {}", authority_.ToString(), detail),
+        {},
+        {}});
 }
 
-void Dial::Fail(DialErrorKind kind, std::string message, std::string by) {
+void Dial::Fail(DialError error) {
   handshaking_.reset();
-  listener_->OnDialFailed(this, {kind, std::move(message), std::move(by)});
+  listener_->OnDialFailed(this, error);
 }
 
 }  // namespace sallyport::upstream

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/ip_address.h"
+#include "proxy/metrics/worker_metrics.h"
 #include "proxy/net/connector.h"
 #include "proxy/net/resolver.h"
 #include "proxy/net/transport.h"
@@ -40,6 +41,8 @@ struct DialError {
   std::string message;
   // For kAddressDenied: the list entry that refused.
   std::string by;
+  // What to change; empty where the kind alone says it.
+  std::string hint;
 };
 
 // The operator's word that HOST:PORT is reached at another place (--connect-to).
@@ -55,6 +58,7 @@ struct DialContext {
   net::EventLoop* loop = nullptr;
   net::Resolver* resolver = nullptr;
   tls::ClientContext* tls = nullptr;
+  metrics::WorkerMetrics* metrics = nullptr;
   const std::vector<ConnectOverride>* overrides = nullptr;
   // The proxy's own listening sockets: never dialled.
   const std::vector<std::pair<IpAddress, uint16_t>>* own_endpoints = nullptr;
@@ -104,7 +108,7 @@ class Dial final : public net::Retirable,
 
   bool IsOwnEndpoint(const IpAddress& address, uint16_t port) const;
   void Connect(std::vector<IpAddress> addresses);
-  void Fail(DialErrorKind kind, std::string message, std::string by = {});
+  void Fail(DialError error);
 
   const DialContext* context_;
   rules::Authority authority_;

@@ -167,6 +167,16 @@ void Pool::CloseIdle() {
   }
 }
 
+metrics::PoolCounts Pool::Count() const {
+  metrics::PoolCounts counts;
+  for (const auto& [key, origin] : origins_) {
+    counts.idle += origin->idle.size();
+    counts.active += origin->all.size() - origin->idle.size();
+  }
+  counts.dialling = dialling_.size();
+  return counts;
+}
+
 void Pool::Sweep() {
   const uint64_t now = codec_->loop->now_ms();
   const auto limit = static_cast<uint64_t>(codec_->limits.idle_timeout.count());

@@ -52,6 +52,8 @@ class Pool {
   // Closes every idle connection.
   void CloseIdle();
 
+  metrics::PoolCounts Count() const;
+
  private:
   class Connection;
   struct Origin;

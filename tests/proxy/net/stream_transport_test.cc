@@ -89,13 +89,13 @@ TEST_F(StreamTransportTest, TakesAllBytesSaysBlockedAndLaterDrained) {
     result = transport_->Write(block);
     sent += block.size();
   }
-  EXPECT_GE(transport_->queued_bytes(), Transport::kHighWater);
+  EXPECT_GE(transport_->queued_bytes(), loop_.high_water());
   std::string received;
   RunUntil([&] {
     received += ReadPeer();
     return listener_.drained;
   });
-  EXPECT_LE(transport_->queued_bytes(), Transport::kHighWater / 2);
+  EXPECT_LE(transport_->queued_bytes(), loop_.high_water() / 2);
   transport_->Shutdown(EndKind::kClean);
   RunUntil([&] {
     received += ReadPeer();
