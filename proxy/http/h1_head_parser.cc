@@ -271,7 +271,8 @@ HeadCollector::Result HeadCollector::Collect(std::string_view* input, std::strin
     // Methods and "HTTP/" begin with a letter. What does not, a TLS ClientHello say, need not be
     // waited for to be refused.
     if (!input->empty() && !IsLetter(input->front())) return Result::kMalformed;
-  } else if (*head == "\r" && input->starts_with("\n")) {
+  } else if (*head == "\r" && !input->empty()) {
+    if (input->front() != '\n') return Result::kMalformed;
     if (++empty_lines_ > kMaxLeadingEmptyLines) return Result::kMalformed;
     head->clear();
     input->remove_prefix(1);
@@ -287,17 +288,17 @@ HeadCollector::Result HeadCollector::Collect(std::string_view* input, std::strin
       scanned_ = head->size();
       break;
     }
+    // Before anything else about the line, so that one answer is given however the bytes arrive.
+    if (end + 1 - first_line_size_ > limits.max_head_bytes) return Result::kTooLarge;
     if (end == 0 || (*head)[end - 1] != '\r') return Result::kMalformed;
     const char* line = head->data() + line_begin_;
     const size_t size = end - 1 - line_begin_;
     if (std::memchr(line, '\r', size) != nullptr) return Result::kMalformed;
     if (lines_ == 0) {
       first_line_size_ = end + 1;
-      if (first_line_size_ > limits.max_head_bytes) return Result::kTooLarge;
       if (!LooksLikeFirstLine({line, size})) return Result::kMalformed;
     }
     if (size == 0 && lines_ > 0) {
-      if (end + 1 - first_line_size_ > limits.max_head_bytes) return Result::kTooLarge;
       head->resize(end + 1);
       input->remove_prefix(end + 1 - before);
       return Result::kComplete;

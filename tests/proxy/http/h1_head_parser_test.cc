@@ -177,6 +177,37 @@ TEST_F(H1HeadParserTest, TheHeaderBlockIsBounded) {
       HeadCollector::Result::kTooLarge);
 }
 
+TEST_F(H1HeadParserTest, TheAnswerIsTheSameHoweverTheBytesArrive) {
+  using Result = HeadCollector::Result;
+  limits_.max_head_bytes = 40;
+  limits_.max_fields = 2;
+  const std::string start = "GET / HTTP/1.1\r\n";
+  const std::string value(50, 'v');
+  const struct {
+    std::string input;
+    Result result;
+  } cases[] = {
+      {"\rGET / HTTP/1.1", Result::kMalformed},
+      {"\r\n\r/", Result::kMalformed},
+      {"\r\n\r\n\r\nG", Result::kMalformed},
+      {start + "X: 1\n", Result::kMalformed},
+      {start + "X: " + value + "\n", Result::kTooLarge},
+      {start + "X: " + value + "\r\n\r\n", Result::kTooLarge},
+      {"GET /" + value + "\n", Result::kTooLarge},
+      {"nothing" + value + "\r\n", Result::kTooLarge},
+      {start + "a:\r\nb:\r\nc:\r\n", Result::kTooLarge},
+      {start + "a:\r\nb:\r\n\r\n", Result::kComplete},
+      {start + "X: " + value.substr(0, 33) + "\r\n\r\n", Result::kComplete},
+      {start + "X: " + value.substr(0, 34) + "\r\n\r\n", Result::kTooLarge},
+      {start + "X: 1\r\n", Result::kNeedMore},
+  };
+  for (const auto& test : cases) {
+    for (size_t piece = 1; piece <= test.input.size(); ++piece) {
+      EXPECT_EQ(Collect(test.input, piece).collected, test.result) << piece << " " << test.input;
+    }
+  }
+}
+
 TEST_F(H1HeadParserTest, AReplysBodyFollowsFromStatusMethodAndFraming) {
   struct Case {
     std::string_view head;
