@@ -1,6 +1,5 @@
 #include "proxy/http/h1_client.h"
 
-#include <fmt/core.h>
 #include <string.h>
 
 #include <utility>
@@ -53,9 +52,7 @@ WriteResult H1Client::SendBody(std::string_view bytes) {
   if (state_ == State::kRaw || request_body_ != BodyKind::kStreamed) {
     return transport_->Write(bytes);
   }
-  char size_line[24];
-  const auto end = fmt::format_to(size_line, "{:x}\r\n", bytes.size());
-  transport_->Write({size_line, static_cast<size_t>(end - size_line)});
+  transport_->Write(ChunkSizeLine(bytes.size()).text());
   transport_->Write(bytes);
   return transport_->Write("\r\n");
 }
@@ -104,34 +101,37 @@ void H1Client::OnTurnEnd() {
 }
 
 void H1Client::Consume(std::string_view input) {
+  input_ = input;
   bool more = true;
-  while (more && !paused_ && !input.empty()) {
+  while (more && !paused_ && !input_.empty()) {
     switch (state_) {
       case State::kHead:
-        more = ConsumeHead(&input);
+        more = ConsumeHead();
         break;
       case State::kBody:
-        more = ConsumeBody(&input);
+        more = ConsumeBody();
         break;
       case State::kRaw:
-        listener_->OnReplyData(std::exchange(input, {}));
+        listener_->OnReplyData(std::exchange(input_, {}));
         break;
       case State::kDone:
-      case State::kIdle:
         // Bytes behind a complete reply.
         keep_alive_ = false;
-        if (state_ == State::kIdle) owner_->OnReleased(this, false);
+        input_ = {};
         return;
+      case State::kIdle:  // never with bytes left: see Reusable
       case State::kDead:
+        input_ = {};
         return;
     }
   }
-  if (state_ != State::kDead) pending_.assign(input);
+  if (state_ != State::kDead) pending_.assign(input_);
+  input_ = {};
   if (pending_.empty() && pending_.capacity() > 256) std::string().swap(pending_);
 }
 
-bool H1Client::ConsumeHead(std::string_view* input) {
-  switch (collector_.Collect(input, &buffers_->head, context_->limits)) {
+bool H1Client::ConsumeHead() {
+  switch (collector_.Collect(&input_, &buffers_->head, context_->limits)) {
     case HeadCollector::Result::kNeedMore:
       return false;
     case HeadCollector::Result::kComplete:
@@ -186,14 +186,14 @@ bool H1Client::ReadHead() {
   return true;
 }
 
-bool H1Client::ConsumeBody(std::string_view* input) {
+bool H1Client::ConsumeBody() {
   switch (response_.body.kind) {
     case BodyKind::kUntilClose:
-      listener_->OnReplyData(std::exchange(*input, {}));
+      listener_->OnReplyData(std::exchange(input_, {}));
       return true;
     case BodyKind::kLength: {
-      const std::string_view data = input->substr(0, body_remaining_);
-      input->remove_prefix(data.size());
+      const std::string_view data = input_.substr(0, body_remaining_);
+      input_.remove_prefix(data.size());
       body_remaining_ -= data.size();
       listener_->OnReplyData(data);
       if (state_ == State::kBody && body_remaining_ == 0) ReplyComplete(EndKind::kClean);
@@ -205,7 +205,7 @@ bool H1Client::ConsumeBody(std::string_view* input) {
       return false;
   }
   std::string_view data;
-  switch (chunked_.Decode(input, &data)) {
+  switch (chunked_.Decode(&input_, &data)) {
     case ChunkedDecoder::Result::kData:
       listener_->OnReplyData(data);
       return true;
@@ -297,8 +297,11 @@ void H1Client::OnDrained() {
   if (listener_ != nullptr) listener_->OnRequestDrained();
 }
 
+// Bytes behind the reply must not become the reply to the next request (RFC 9112 §6.3, last
+// paragraph), which may be sent before this returns to Consume.
 bool H1Client::Reusable() const {
-  return state_ == State::kDone && keep_alive_ && request_done_ && pending_.empty() && !peer_ended_;
+  return state_ == State::kDone && keep_alive_ && request_done_ && input_.empty() &&
+         pending_.empty() && !peer_ended_;
 }
 
 void H1Client::Release() {

@@ -69,8 +69,9 @@ class H1Client final : public net::Retirable,
   void OnTurnEnd() override;
 
   void Consume(std::string_view input);
-  bool ConsumeHead(std::string_view* input);
-  bool ConsumeBody(std::string_view* input);
+  // Each takes bytes from `input_`; false when no more can be taken now.
+  bool ConsumeHead();
+  bool ConsumeBody();
   bool ReadHead();
   void ReplyComplete(EndKind kind);
   void Fail(StreamError error, const std::string& detail);
@@ -80,6 +81,8 @@ class H1Client final : public net::Retirable,
   net::TransportPtr transport_;
   Owner* owner_;
   ReplyListener* listener_ = nullptr;
+  // While Consume runs: what it has not taken yet.
+  std::string_view input_;
   // Bytes of a paused reply.
   std::string pending_;
   MessageBuffersPtr buffers_;

@@ -57,4 +57,11 @@ void WriteResponseHead(const ResponseHead& response, ConnectionField connection,
   WriteFields(response.headers, out);
 }
 
+ChunkSizeLine::ChunkSizeLine(size_t chunk_size) {
+  char* end = std::to_chars(text_, text_ + 2 * sizeof(size_t), chunk_size, 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  size_ = static_cast<size_t>(end - text_);
+}
+
 }  // namespace sallyport::http

@@ -1,8 +1,10 @@
 #ifndef SALLYPORT_PROXY_HTTP_H1_HEAD_WRITER_H_
 #define SALLYPORT_PROXY_HTTP_H1_HEAD_WRITER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "proxy/http/message.h"
 
@@ -17,6 +19,17 @@ void WriteResponseHead(const ResponseHead& response, ConnectionField connection,
 
 // "name: value" lines and the empty line after them.
 void WriteFields(const HeaderList& fields, std::string* out);
+
+// What stands before a chunk's data (RFC 9112 §7.1): its size and CRLF.
+class ChunkSizeLine {
+ public:
+  explicit ChunkSizeLine(size_t chunk_size);
+  std::string_view text() const { return {text_, size_}; }
+
+ private:
+  char text_[2 * sizeof(size_t) + 2];
+  size_t size_;
+};
 
 }  // namespace sallyport::http
 

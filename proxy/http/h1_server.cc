@@ -1,6 +1,5 @@
 #include "proxy/http/h1_server.h"
 
-#include <fmt/core.h>
 #include <string.h>
 
 #include <cassert>
@@ -381,9 +380,7 @@ WriteResult H1Server::SendBody(std::string_view bytes) {
       reply_remaining_ -= bytes.size();
       break;
     case BodyKind::kStreamed: {
-      char size_line[24];
-      const auto end = fmt::format_to(size_line, "{:x}\r\n", bytes.size());
-      transport_->Write({size_line, static_cast<size_t>(end - size_line)});
+      transport_->Write(ChunkSizeLine(bytes.size()).text());
       transport_->Write(bytes);
       return transport_->Write("\r\n");
     }

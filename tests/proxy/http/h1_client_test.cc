@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ class TestUser final : public ReplyListener, public H1Client::Owner {
   }
   void OnReplyEnd(EndKind kind) override {
     events.emplace_back(kind == EndKind::kClean ? "end" : "truncated");
+    if (release_at_end) client->Release();
   }
   void OnRequestDrained() override {}
   void OnReplyError(StreamError error, bool nothing_received, const std::string&) override {
@@ -37,11 +39,14 @@ class TestUser final : public ReplyListener, public H1Client::Owner {
   }
   void OnReleased(H1Client*, bool is_reusable) override {
     events.emplace_back(is_reusable ? "reusable" : "done with");
+    if (is_reusable && on_reusable) on_reusable();
   }
   std::vector<std::string> TakeEvents() { return std::exchange(events, {}); }
 
   H1Client* client = nullptr;
   bool pause_at_head = false;
+  bool release_at_end = false;
+  std::function<void()> on_reusable;
   std::string body;
   std::vector<std::string> events;
 
@@ -164,6 +169,30 @@ TEST_F(H1ClientTest, BytesBehindAReplyMakeTheConnectionUnfit) {
   Receive("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\n\r\n");
   client_->Release();
   EXPECT_THAT(user_.TakeEvents(), ElementsAre("head 200", "end", "done with"));
+}
+
+// By whoever waits for a connection, from inside the end of the reply before.
+TEST_F(H1ClientTest, AConnectionTakenAgainAtOnceNeverGetsWhatCameBehindTheLastReply) {
+  user_.release_at_end = true;
+  user_.on_reusable = [this] { Send("GET"); };
+  Send("GET");
+  Receive(
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+      "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison");
+  EXPECT_THAT(user_.TakeEvents(), ElementsAre("head 200", "end", "done with"));
+  EXPECT_EQ(user_.body, "ok");
+}
+
+TEST_F(H1ClientTest, AConnectionMayBeTakenAgainAtOnce) {
+  user_.release_at_end = true;
+  user_.on_reusable = [this] {
+    if (client_->requests() < 2) Send("GET");
+  };
+  Send("GET");
+  Receive("HTTP/1.1 204 No Content\r\n\r\n");
+  EXPECT_THAT(user_.TakeEvents(), ElementsAre("head 204", "end", "reusable"));
+  Receive("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  EXPECT_THAT(user_.TakeEvents(), ElementsAre("head 200", "end", "reusable"));
 }
 
 TEST_F(H1ClientTest, AnIdleConnectionThatSpeaksOrEndsIsDoneWith) {
