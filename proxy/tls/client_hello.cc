@@ -125,9 +125,12 @@ bool ParseClientHello(std::string_view body, std::string* server_name) {
 
 ClientHelloPeek PeekClientHello(std::string_view bytes) {
   ClientHelloPeek peek;
-  const std::optional<std::string> message = FirstHandshakeMessage(bytes, &peek.kind);
+  // What lies beyond is not looked at even where it is there, so that the answer does not depend on
+  // how much came at once.
+  const std::optional<std::string> message =
+      FirstHandshakeMessage(bytes.substr(0, kMaxClientHello), &peek.kind);
   if (!message.has_value()) {
-    if (peek.kind == Kind::kIncomplete && bytes.size() > kMaxClientHello) {
+    if (peek.kind == Kind::kIncomplete && bytes.size() >= kMaxClientHello) {
       peek.kind = Kind::kMalformed;
     }
     return peek;

@@ -56,6 +56,24 @@ TEST(ClientHelloTest, IsPutTogetherFromSeveralRecords) {
   EXPECT_EQ(peek.server_name, "api.test");
 }
 
+// One that is too long in its records, though not in itself.
+TEST(ClientHelloTest, WhatIsTooLongIsSoHoweverTheBytesArrive) {
+  // 8 KiB: version, random, three empty lists, and one extension of padding (RFC 7685).
+  const std::string message = std::string("\x01\x00\x20\x00", 4) + std::string(38, '\0') +
+                              std::string("\x1f\xd8\x00\x15\x1f\xd4", 6) +
+                              std::string(0x1fd4, '\0');
+  ASSERT_EQ(PeekClientHello(std::string("\x16\x03\x01\x20\x04", 5) + message).kind,
+            Kind::kClientHello);
+  std::string bytes;
+  for (const char byte : message) bytes += std::string("\x16\x03\x01\x00\x01", 5) + byte;
+  ASSERT_GT(bytes.size(), kMaxClientHello);
+  EXPECT_EQ(PeekClientHello(std::string_view(bytes).substr(0, kMaxClientHello - 1)).kind,
+            Kind::kIncomplete);
+  for (const size_t size : {kMaxClientHello, kMaxClientHello + 1, bytes.size()}) {
+    EXPECT_EQ(PeekClientHello(std::string_view(bytes).substr(0, size)).kind, Kind::kMalformed);
+  }
+}
+
 TEST(ClientHelloTest, OtherProtocolsAreNotTls) {
   EXPECT_EQ(PeekClientHello("GET / HTTP/1.1\r\n").kind, Kind::kNotTls);
   EXPECT_EQ(PeekClientHello("SSH-2.0-x\r\n").kind, Kind::kNotTls);
