@@ -12,10 +12,12 @@ packages_of() {
                  node-llhttp libssl-dev android-libboringssl-dev libgtest-dev libgmock-dev
                  libbenchmark-dev prometheus-cpp-dev protobuf-compiler libprotobuf-dev ca-certificates" ;;
     demo) echo "python3 openssl=openssl curl=curl git=git node=nodejs ca-certificates" ;;
+    # cargo-web, because Debian's cargo proper is too old for registries with a sparse index.
     test) echo "python3 python3-pytest python3-pytest-xdist python3-jsonschema python3-requests
                 python3-cryptography python3-openssl python3-pexpect openssl=openssl curl=curl
                 wget=wget git=git node=nodejs npm=npm node-undici node-https-proxy-agent
-                python3-aiohttp python3-httpx python3-venv go=golang-go cargo=cargo-web
+                node-axios python3-aiohttp python3-httpx python3-venv go=golang-go
+                cargo=cargo-web chromium=chromium certutil=libnss3-tools
                 javac=default-jdk-headless ca-certificates clang-format-16" ;;
     lint) echo "git=git python3 clang-16 clang-tidy-16 clang-format-16" ;;
     fuzz) echo "clang-16 libclang-rt-16-dev llvm-16" ;;

@@ -1,5 +1,8 @@
 """Programs in common use make a request with a credential that they never see."""
 
+import os
+import subprocess
+
 import pytest
 
 from conftest import URL
@@ -9,6 +12,22 @@ def test_curl(needs, request_by):
     needs("curl")
     script = f'exec curl -sS --fail -H "X-Api-Key: $API_KEY" "{URL}"'
     request_by(["sh", "-c", script])
+
+
+def test_curl_behind_the_proxy_alone(needs, injecting_proxy, origin, secret):
+    needs("curl")
+    script = f"""
+set -a
+. {injecting_proxy.env_file}
+set +a
+exec curl -sS --fail -H "X-Api-Key: $API_KEY" "{URL}"
+"""
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+    reply = subprocess.run(["sh", "-ec", script], env=env, check=True, capture_output=True)
+    assert reply.stdout == b"ok"
+    request = origin.only_request()
+    assert request.fields.one("authorization") == f"Bearer {secret}"
+    assert request.fields.one("x-api-key") == secret
 
 
 def test_curl_uploads(needs, request_by, tmp_path):

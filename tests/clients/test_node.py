@@ -30,22 +30,32 @@ require('axios')
   .then((reply) => console.log(reply.data));
 """
 
-UNDICI_5 = "const { ProxyAgent, setGlobalDispatcher } = require('undici');" + (
-    "setGlobalDispatcher(new ProxyAgent(process.env.HTTPS_PROXY));"
-)
-HTTPS_PROXY_AGENT = "const { HttpsProxyAgent } = require('https-proxy-agent');" + (
-    "const agent = new HttpsProxyAgent(process.env.HTTPS_PROXY);"
-)
+# Each goes before one of the scripts above.
+NO_AGENT = "const agent = undefined;"
 PROXY_AGENT = "const { ProxyAgent } = require('proxy-agent'); const agent = new ProxyAgent();"
-UNDICI = "const { EnvHttpProxyAgent, setGlobalDispatcher } = require('undici');" + (
-    "setGlobalDispatcher(new EnvHttpProxyAgent());"
-)
+HTTPS_PROXY_AGENT = """
+const { HttpsProxyAgent } = require('https-proxy-agent');
+const agent = new HttpsProxyAgent(process.env.HTTPS_PROXY);
+"""
+UNDICI = """
+const { EnvHttpProxyAgent, setGlobalDispatcher } = require('undici');
+setGlobalDispatcher(new EnvHttpProxyAgent());
+"""
+UNDICI_5 = """
+const { ProxyAgent, setGlobalDispatcher } = require('undici');
+setGlobalDispatcher(new ProxyAgent(process.env.HTTPS_PROXY));
+"""
 
 
 @pytest.mark.parametrize(
     ("module", "script"),
-    [("undici", UNDICI_5 + FETCH), ("https-proxy-agent", HTTPS_PROXY_AGENT + HTTPS)],
-    ids=["fetch by undici", "https by https-proxy-agent"],
+    [
+        ("undici", UNDICI_5 + FETCH),
+        ("https-proxy-agent", HTTPS_PROXY_AGENT + HTTPS),
+        # This old one asks for no tunnel, but sends the proxy `GET https://…`.
+        ("axios", AXIOS),
+    ],
+    ids=["fetch by undici", "https by https-proxy-agent", "axios without a tunnel"],
 )
 def test_debians_modules(needs, request_by, module, script):
     needs("node")
@@ -65,8 +75,6 @@ def test_current_modules(needs, made, request_by, script):
     request_by(["node", "-e", script], args=["--env", f"NODE_PATH={modules}"])
 
 
-@pytest.mark.parametrize(
-    "script", [FETCH, "const agent = undefined;" + HTTPS], ids=["fetch", "https"]
-)
+@pytest.mark.parametrize("script", [FETCH, NO_AGENT + HTTPS], ids=["fetch", "https"])
 def test_current_node_needs_nothing(current_node, request_by, script):
     request_by([current_node, "-e", script])

@@ -115,6 +115,10 @@ class Turn:
         """Bytes after the request, for what is no longer HTTP; b"" at the end."""
         return self._stream.read_some()
 
+    def read_exactly(self, count):
+        """So many bytes after the request; raises EndOfStream where fewer come."""
+        return self._stream.read_exactly(count)
+
     def reply(self, status=200, fields=(), body=b"", reason=None):
         """A reply with Content-Length, in one write."""
         body = body.encode() if isinstance(body, str) else body
