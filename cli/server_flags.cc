@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "cli/flags.h"
+#include "gateway-client/environment_source.h"
 
 namespace sallyport::cli {
 namespace {
@@ -57,6 +58,13 @@ void ServerFlags::AddTo(CLI::App& app) {
           &upstream_ca);
   AddList(app, "connect-to", "HOST:PORT:ADDR:PORT",
           "Dial ADDR:PORT whenever HOST:PORT is asked for", &connect_to);
+  AddValue(app, "upstream-proxy", "URL",
+           "Go out through another HTTP proxy, http://[USER:PASSWORD@]HOST:PORT or https://...; in "
+           "the environment no other user of this machine can read the password",
+           &upstream_proxy);
+  AddValue(app, "upstream-no-proxy", "LIST",
+           "Hosts to reach without it: names with their subdomains, addresses, CIDR ranges, or *",
+           &upstream_no_proxy);
   AddValue(app, "admin", "ADDR:PORT|unix:PATH",
            "Serve /metrics, /healthz and /readyz there; default nowhere", &admin);
   limits.AddTo(app);
@@ -76,6 +84,19 @@ absl::StatusOr<proxy::ServerOptions> ServerFlags::Check() const {
       return absl::InvalidArgumentError(fmt::format("--connect-to: {}", Message(parsed.status())));
     }
     options.connect_to.push_back(*std::move(parsed));
+  }
+  if (!upstream_proxy.empty()) {
+    auto parsed = upstream::UpstreamProxy::Parse(upstream_proxy, upstream_no_proxy);
+    if (!parsed.ok()) {
+      return absl::InvalidArgumentError(
+          fmt::format("--upstream-proxy: {}", Message(parsed.status())));
+    }
+    // It may hold a password; no copy of it stays where a program could find it.
+    sources::TakeEnvironmentVariable("SALLYPORT_UPSTREAM_PROXY");
+    options.upstream_proxy = std::make_shared<upstream::UpstreamProxy>(*std::move(parsed));
+  } else if (!upstream_no_proxy.empty()) {
+    return absl::InvalidArgumentError(
+        "--upstream-no-proxy needs --upstream-proxy: it lists what does not go through it");
   }
   if (!admin.empty()) {
     absl::StatusOr<proxy::ListenAddress> address = proxy::ListenAddress::Parse(admin);

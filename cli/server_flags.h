@@ -23,6 +23,8 @@ struct ServerFlags {
   std::string log_format = "text";
   std::vector<std::string> upstream_ca;
   std::vector<std::string> connect_to;
+  std::string upstream_proxy;
+  std::string upstream_no_proxy;
   std::string admin;
   LimitFlags limits;
 

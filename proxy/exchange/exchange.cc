@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "base/log.h"
+#include "proxy/exchange/connection_authentication.h"
 #include "proxy/exchange/inject.h"
 
 namespace sallyport::proxy {
@@ -119,7 +120,7 @@ void Exchange::Start(http::ServerStream* stream, http::RequestHead* request, Cha
 void Exchange::Acquire(upstream::Pool::Reuse reuse) {
   waiting_ = true;
   const upstream::Pool::Lease lease = context_->pool->Acquire(
-      plan_.tls, plan_.authority, {plan_.snapshot->rules, plan_.decision}, reuse, this);
+      {plan_.tls, plan_.authority, {plan_.snapshot->rules, plan_.decision}, reuse, channel_}, this);
   if (lease.stream != nullptr) OnLeased(lease);
 }
 
@@ -132,9 +133,18 @@ void Exchange::OnLeased(const upstream::Pool::Lease& lease) {
   leased_ns_ = MonotonicNs();
   upstream_protocol_ = upstream_->protocol();
   upstream_->SetListener(this);
+  if (IsConnectionAuthentication(*request_)) BindUpstream();
+  if (lease.forwarding_proxy != nullptr) {
+    AddressToProxy(plan_, lease.forwarding_proxy->authorization.Reveal(), request_);
+  }
   upstream_->SendHead(*request_);
   if (request_ended_) upstream_->EndRequest();
   stream_->ResumeRequest();
+}
+
+void Exchange::BindUpstream() {
+  context_->pool->Bind(upstream_, channel_);
+  channel_->has_bound_upstream = true;
 }
 
 void Exchange::OnLeaseFailed(const upstream::DialError& error) {
@@ -191,6 +201,7 @@ void Exchange::OnInformational(http::ResponseHead* head) {
 
 void Exchange::OnReplyHead(http::ResponseHead* head) {
   Touch();
+  if (OffersConnectionAuthentication(*head)) BindUpstream();
   PrepareReply(plan_.tls, head);
   status_ = head->status;
   head_sent_ = true;
@@ -262,6 +273,8 @@ void Exchange::OnStall() {
     AbortReply("no byte moved in time");
     return;
   }
+  // The rest of its body is not waited for either.
+  if (!request_ended_) stream_->EndConnection();
   Reply({ReplyCode::kUpstreamTimeout,
          "the upstream did not answer in time",
          plan_.authority.host.name,

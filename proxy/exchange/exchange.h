@@ -73,6 +73,8 @@ class Exchange final : private http::RequestListener,
 
   void Begin(http::ServerStream* stream, Channel* channel, Owner* owner);
   void Acquire(upstream::Pool::Reuse reuse);
+  // The upstream connection is for this client alone from now on.
+  void BindUpstream();
   bool MayRetry(bool nothing_received) const;
   void Touch();
   void OnStall();

@@ -39,6 +39,8 @@ struct Channel {
   std::optional<rules::Authority> authority;
   // Inside a CONNECT: whether the client spoke TLS there.
   bool tls = false;
+  // Upstream connections are bound to this channel (upstream::Pool::Bind).
+  bool has_bound_upstream = false;
 
   // What `decided_by` says of `authority`, kept until another snapshot is in force.
   std::shared_ptr<const Snapshot> decided_by;

@@ -239,7 +239,17 @@ std::optional<LocalReply> PrepareRequest(const RequestPlan& plan, RequestHead* r
   if (std::optional<LocalReply> refused = ReplacePlaceholders(plan, request)) return refused;
   WriteCredentials(plan, request);
   request->host = HostField(plan, request->arena);
+  // From here on the plan alone says where it goes.
+  request->scheme = {};
+  request->authority = {};
   return std::nullopt;
+}
+
+void AddressToProxy(const RequestPlan& plan, std::string_view authorization, RequestHead* request) {
+  request->scheme = plan.tls ? "https" : "http";
+  request->authority = request->host;
+  if (authorization.empty()) return;
+  request->headers.Replace({"Proxy-Authorization", authorization, HeaderId::kProxy, true});
 }
 
 HeaderList FilterRequestTrailers(const RequestPlan& plan, const HeaderList& trailers) {

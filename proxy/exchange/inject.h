@@ -16,6 +16,11 @@ namespace sallyport::proxy {
 // credentials written, Host set to the authority agreed on. Or returns the reply that refuses it.
 std::optional<http::LocalReply> PrepareRequest(const RequestPlan& plan, http::RequestHead* request);
 
+// Makes of a prepared request for plain HTTP one that an upstream proxy forwards: absolute form,
+// and `authorization` (empty for none) as Proxy-Authorization. May be repeated.
+void AddressToProxy(const RequestPlan& plan, std::string_view authorization,
+                    http::RequestHead* request);
+
 // Leaves of a request's trailers what may go upstream.
 http::HeaderList FilterRequestTrailers(const RequestPlan& plan, const http::HeaderList& trailers);
 

@@ -7,22 +7,23 @@
 
 namespace sallyport::proxy {
 
-Tunnel::Tunnel(ExchangeContext* context, const Channel* channel, net::TransportPtr client,
-               std::string early, net::TransportPtr upstream, Owner* owner)
+Tunnel::Tunnel(ExchangeContext* context, const Channel* channel, Side client, Side upstream,
+               Owner* owner)
     : context_(context),
       channel_(channel),
-      loop_(client->loop()),
+      loop_(client.transport->loop()),
       owner_(owner),
-      held_(std::move(early)),
+      held_(std::move(client.early)),
+      upstream_early_(std::move(upstream.early)),
       started_ms_(loop_.now_ms()) {
   client_.tunnel = upstream_.tunnel = this;
   client_.other = &upstream_;
   upstream_.other = &client_;
-  client_.transport = std::move(client);
-  upstream_.transport = std::move(upstream);
+  client_.transport = std::move(client.transport);
+  upstream_.transport = std::move(upstream.transport);
   client_.transport->SetListener(&client_);
   upstream_.transport->SetListener(&upstream_);
-  if (!held_.empty()) loop_.Schedule(this);
+  if (!held_.empty() || !upstream_early_.empty()) loop_.Schedule(this);
 }
 
 Tunnel::~Tunnel() = default;
@@ -36,7 +37,9 @@ void Tunnel::Retire() {
 
 void Tunnel::OnTurnEnd() {
   const std::string early = std::exchange(held_, {});
-  OnData(&client_, early);
+  if (!early.empty()) OnData(&client_, early);
+  const std::string upstream_early = std::exchange(upstream_early_, {});
+  if (!upstream_early.empty()) OnData(&upstream_, upstream_early);
 }
 
 void Tunnel::OnData(End* from, std::string_view bytes) {

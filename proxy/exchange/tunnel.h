@@ -25,10 +25,13 @@ class Tunnel final : public net::Retirable, private net::TurnTask {
     ~Owner() = default;
   };
 
-  // `early` are bytes of the client that were read already. All but the transports outlive the
-  // tunnel.
-  Tunnel(ExchangeContext* context, const Channel* channel, net::TransportPtr client,
-         std::string early, net::TransportPtr upstream, Owner* owner);
+  struct Side {
+    net::TransportPtr transport;
+    std::string early;  // bytes that were read from it already
+  };
+  // `context`, `channel` and `owner` outlive the tunnel.
+  Tunnel(ExchangeContext* context, const Channel* channel, Side client, Side upstream,
+         Owner* owner);
   ~Tunnel() override;
 
   void Retire() override;
@@ -74,6 +77,7 @@ class Tunnel final : public net::Retirable, private net::TurnTask {
   End upstream_;
   // The client's first bytes while they are being looked at.
   std::string held_;
+  std::string upstream_early_;
   bool admitted_ = false;
   bool done_ = false;
   uint64_t started_ms_;

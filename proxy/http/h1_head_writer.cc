@@ -13,6 +13,14 @@ void AppendField(std::string_view name, std::string_view value, std::string* out
   out->append("\r\n");
 }
 
+// RFC 9110 §8.6: servers may insist on it with these methods; in HTTP/2 a request says by its frames
+// that it has no body.
+bool LacksLength(const RequestHead& request) {
+  return request.body.kind == BodyKind::kNone &&
+         (request.method == "POST" || request.method == "PUT" || request.method == "PATCH") &&
+         request.headers.Find(HeaderId::kContentLength) == nullptr;
+}
+
 }  // namespace
 
 void WriteFields(const HeaderList& fields, std::string* out) {
@@ -23,10 +31,16 @@ void WriteFields(const HeaderList& fields, std::string* out) {
 void WriteRequestHead(const RequestHead& request, std::string* out) {
   out->append(request.method);
   out->push_back(' ');
+  if (!request.scheme.empty()) {
+    out->append(request.scheme);
+    out->append("://");
+    out->append(request.authority);
+  }
   out->append(request.path);
   out->append(" HTTP/1.1\r\n");
   AppendField("Host", request.host, out);
   if (request.body.kind == BodyKind::kStreamed) AppendField("Transfer-Encoding", "chunked", out);
+  if (LacksLength(request)) AppendField("Content-Length", "0", out);
   if (!request.upgrade.empty()) {
     AppendField("Connection", "Upgrade", out);
     AppendField("Upgrade", request.upgrade, out);

@@ -13,7 +13,8 @@ namespace sallyport::http {
 enum class ConnectionField : uint8_t { kNone, kClose, kKeepAlive };
 
 // Both append a head in HTTP/1.1's form, built from what was understood. Framing and connection
-// fields follow from the other members; `headers` must not hold any but Content-Length.
+// fields follow from the other members; `headers` must not hold any but Content-Length. A request
+// with a scheme gets an absolute-form target.
 void WriteRequestHead(const RequestHead& request, std::string* out);
 void WriteResponseHead(const ResponseHead& response, ConnectionField connection, std::string* out);
 

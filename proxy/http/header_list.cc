@@ -21,6 +21,7 @@ HeaderId LookUpHeader(std::string_view name) {
   switch (Lower(name.front())) {
     case 'a':
       if (is("alt-svc")) return HeaderId::kAltSvc;
+      if (is("authorization")) return HeaderId::kAuthorization;
       break;
     case 'c':
       if (is("connection")) return HeaderId::kConnection;
@@ -51,6 +52,9 @@ HeaderId LookUpHeader(std::string_view name) {
       break;
     case 'u':
       if (is("upgrade")) return HeaderId::kUpgrade;
+      break;
+    case 'w':
+      if (is("www-authenticate")) return HeaderId::kWwwAuthenticate;
       break;
     default:
       break;

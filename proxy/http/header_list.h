@@ -11,6 +11,7 @@ namespace sallyport::http {
 enum class HeaderId : uint8_t {
   kOther,
   kAltSvc,
+  kAuthorization,
   kConnection,
   kContentLength,
   kExpect,
@@ -23,6 +24,7 @@ enum class HeaderId : uint8_t {
   kTe,
   kTransferEncoding,
   kUpgrade,
+  kWwwAuthenticate,
 };
 
 // Case-insensitive, as field names are (RFC 9110 §5.1).

@@ -53,6 +53,7 @@ ClientConnection::~ClientConnection() = default;
 void ClientConnection::Retire() {
   over_ = true;
   if (exchange_ != nullptr) std::exchange(exchange_, nullptr)->Cancel();
+  if (channel_.has_bound_upstream) context_->exchange->pool->Unbind(&channel_);
   dial_.reset();
   tunnel_.reset();
   handshaking_.reset();
@@ -193,9 +194,9 @@ void ClientConnection::Open(rules::Authority authority) {
   }
   if (connect_stream_ != nullptr) connect_stream_->SetListener(this);
   if (first_bytes_ != nullptr) first_bytes_->Hold();
-  dial_ = net::RetirePtr<upstream::Dial>(
-      new upstream::Dial(context_->exchange->dial, *channel_.authority,
-                         {channel_.decided_by->rules, channel_.decision}, nullptr, this));
+  dial_ = net::RetirePtr<upstream::Dial>(new upstream::Dial(
+      context_->exchange->dial, *channel_.authority,
+      {channel_.decided_by->rules, channel_.decision}, upstream::DialFor::kTunnel, nullptr, this));
 }
 
 void ClientConnection::RefuseOpening(LocalReply reply) {
@@ -227,12 +228,14 @@ FirstBytes::Taken ClientConnection::AcceptOpening() {
   return client;
 }
 
-void ClientConnection::OnDialed(upstream::Dial*, net::TransportPtr transport, const IpAddress&) {
+void ClientConnection::OnDialed(upstream::Dial* dial, net::TransportPtr transport,
+                                const IpAddress&) {
+  std::string upstream_early = dial->TakeEarly();
   dial_.reset();
   FirstBytes::Taken client = AcceptOpening();
-  tunnel_ =
-      net::RetirePtr<Tunnel>(new Tunnel(context_->exchange, &channel_, std::move(client.transport),
-                                        std::move(client.bytes), std::move(transport), this));
+  tunnel_ = net::RetirePtr<Tunnel>(new Tunnel(
+      context_->exchange, &channel_, {std::move(client.transport), std::move(client.bytes)},
+      {std::move(transport), std::move(upstream_early)}, this));
 }
 
 void ClientConnection::OnDialFailed(upstream::Dial*, const upstream::DialError& error) {

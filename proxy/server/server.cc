@@ -195,6 +195,7 @@ absl::Status ServerImpl::StartWorkers() {
   shared_.trust = trust_.get();
   shared_.audit = audit_.get();
   shared_.limits = options_.limits;
+  shared_.upstream_proxy = options_.upstream_proxy;
   shared_.on_connection_over = [this] { OnConnectionOver(); };
   std::vector<std::unique_ptr<Worker>> workers;
   for (int i = 0; i < options_.workers; ++i) {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "base/ip_address.h"
 #include "proxy/server/limits.h"
+#include "proxy/upstream/upstream_proxy.h"
 
 namespace sallyport::proxy {
 
@@ -51,6 +52,8 @@ struct ServerOptions {
   // PEM files with further roots (and CRLs) to verify upstreams with.
   std::vector<std::string> upstream_ca;
   std::vector<ConnectTo> connect_to;
+  // Null: upstreams are reached directly.
+  std::shared_ptr<const upstream::UpstreamProxy> upstream_proxy;
   // Where health and metrics are served; nothing: nowhere.
   std::optional<ListenAddress> admin;
   Limits limits;

@@ -27,9 +27,12 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(const WorkerShared* share
   worker->dial_.metrics = &worker->metrics_;
   worker->dial_.overrides = &shared->overrides;
   worker->dial_.own_endpoints = &shared->own_endpoints;
+  worker->dial_.proxy = shared->upstream_proxy.get();
+  worker->dial_.proxy_session = &worker->proxy_session_;
   worker->dial_.connect_timeout = shared->limits.connect_timeout;
   worker->dial_.handshake_timeout = shared->limits.handshake_timeout;
-  worker->pool_ = std::make_unique<upstream::Pool>(&worker->codec_, &worker->dial_);
+  worker->pool_ = std::make_unique<upstream::Pool>(&worker->codec_, &worker->dial_,
+                                                   shared->limits.max_origin_connections);
   worker->exchange_.codec = &worker->codec_;
   worker->exchange_.pool = worker->pool_.get();
   worker->exchange_.dial = &worker->dial_;

@@ -31,6 +31,7 @@ struct WorkerShared {
   X509_STORE* trust = nullptr;
   audit::AuditLog* audit = nullptr;
   std::vector<upstream::ConnectOverride> overrides;
+  std::shared_ptr<const upstream::UpstreamProxy> upstream_proxy;
   std::vector<std::pair<IpAddress, uint16_t>> own_endpoints;
   Limits limits;
   // Runs on a worker's thread for each connection that is over.
@@ -87,6 +88,7 @@ class Worker final : private ClientConnection::Owner {
   std::unique_ptr<tls::ServerContext> server_tls_;
   std::unique_ptr<tls::ClientContext> client_tls_;
   upstream::DialContext dial_;
+  tls::SessionSlot proxy_session_;
   std::unique_ptr<upstream::Pool> pool_;
   ExchangeContext exchange_;
   std::unique_ptr<ExchangePool> exchanges_;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <functional>
+#include <span>
 #include <utility>
 
 #include "proxy/net/lingering_close.h"
@@ -14,6 +16,11 @@ namespace {
 
 // The largest plaintext of one record (RFC 8446 §5.1).
 constexpr size_t kRecordSize = 16384;
+
+bool IsWithin(std::string_view bytes, std::span<const char> buffer) {
+  return std::greater_equal<>()(bytes.data(), buffer.data()) &&
+         std::less<>()(bytes.data(), buffer.data() + buffer.size());
+}
 
 }  // namespace
 
@@ -118,9 +125,11 @@ void TlsTransport::Resume(net::PauseReason reason) {
 
 void TlsTransport::OnData(std::string_view bytes) {
   if (end_told_ || dead_) return;
-  if (pending_.empty()) {
+  if (pending_.empty() && !IsWithin(bytes, loop_.plaintext_buffer())) {
     session_.SetInput(bytes);
   } else {
+    // Something waits already; or the bytes came out of TLS themselves, in a tunnel through a proxy
+    // that is spoken to over TLS, and lie where they will be decrypted to.
     pending_.append(bytes);
     session_.SetInput(pending_);
   }

@@ -27,23 +27,40 @@ bool IsUnspecified(const IpAddress& address) {
                      [](uint8_t byte) { return byte == 0; });
 }
 
+const ConnectOverride* FindOverride(const DialContext& context, const rules::Authority& authority) {
+  for (const ConnectOverride& entry : *context.overrides) {
+    if (entry.host == authority.host.name && entry.port == authority.port) return &entry;
+  }
+  return nullptr;
+}
+
+bool GoesThroughProxy(const DialContext& context, const rules::Authority& authority) {
+  return context.proxy != nullptr && !context.proxy->bypass.Contains(authority);
+}
+
 }  // namespace
 
+bool IsJudged(const DialContext& context, const rules::Authority& authority) {
+  if (FindOverride(context, authority) != nullptr) return false;
+  return authority.host.address.has_value() || !GoesThroughProxy(context, authority);
+}
+
 Dial::Dial(const DialContext* context, const rules::Authority& authority, AddressGate gate,
-           tls::SessionSlot* slot, Listener* listener)
+           DialFor purpose, tls::SessionSlot* slot, Listener* listener)
     : context_(context),
       authority_(authority),
       gate_(std::move(gate)),
+      purpose_(purpose),
       slot_(slot),
       listener_(listener),
       target_(authority.host),
       target_port_(authority.port) {
-  for (const ConnectOverride& entry : *context_->overrides) {
-    if (entry.host != authority.host.name || entry.port != authority.port) continue;
-    target_ = entry.target;
-    target_port_ = entry.target_port;
+  if (const ConnectOverride* entry = FindOverride(*context, authority); entry != nullptr) {
+    target_ = entry->target;
+    target_port_ = entry->target_port;
     overridden_ = true;
-    break;
+  } else if (GoesThroughProxy(*context, authority)) {
+    proxy_ = context->proxy;
   }
   context_->loop->Schedule(this);
 }
@@ -55,10 +72,23 @@ void Dial::Retire() {
   context_->resolver->Cancel(this);
   listener_ = nullptr;
   connector_.reset();
+  proxy_connect_.reset();
   handshaking_.reset();
 }
 
 void Dial::Begin() {
+  // It would go anywhere that it is told to.
+  if (context_->proxy != nullptr && authority_ == context_->proxy->authority) {
+    Fail({DialErrorKind::kAddressDenied,
+          fmt::format("{} is the upstream proxy", authority_.ToString()), "upstream proxy",
+          "the upstream proxy is for this proxy's own use"});
+    return;
+  }
+  if (proxy_ != nullptr) {
+    if (target_.address.has_value() && Judge({*target_.address}, target_port_).empty()) return;
+    target_ = proxy_->authority.host;
+    target_port_ = proxy_->authority.port;
+  }
   if (target_.address.has_value()) {
     OnResolved(std::vector<IpAddress>{*target_.address});
   } else {
@@ -71,13 +101,20 @@ void Dial::OnResolved(const absl::StatusOr<std::vector<IpAddress>>& addresses) {
     Fail({DialErrorKind::kDns, std::string(Message(addresses.status())), {}, {}});
     return;
   }
+  std::vector<IpAddress> allowed = proxy_ != nullptr ? *addresses : Judge(*addresses, target_port_);
+  if (allowed.empty()) return;
+  connector_ = net::RetirePtr<net::Connector>(new net::Connector(
+      context_->loop, std::move(allowed), target_port_, context_->connect_timeout, this));
+}
+
+std::vector<IpAddress> Dial::Judge(const std::vector<IpAddress>& addresses, uint16_t port) {
   std::vector<IpAddress> allowed;
   DialError refused;
   refused.kind = DialErrorKind::kAddressDenied;
-  for (const IpAddress& address : *addresses) {
-    if (IsOwnEndpoint(address, target_port_)) {
-      refused.message = fmt::format("{} is the proxy's own listener",
-                                    FormatHostPort(address.ToString(), target_port_));
+  for (const IpAddress& address : addresses) {
+    if (IsOwnEndpoint(address, port)) {
+      refused.message =
+          fmt::format("{} is the proxy's own listener", FormatHostPort(address.ToString(), port));
       refused.by = "own listener";
       refused.hint = "no setting allows this: a program behind the proxy must not control it";
       continue;
@@ -89,20 +126,17 @@ void Dial::OnResolved(const absl::StatusOr<std::vector<IpAddress>>& addresses) {
     const rules::AddressDecision decision = gate_.rules->JudgeAddress(address, gate_.decision);
     if (decision.allowed) {
       allowed.push_back(address);
-    } else {
-      refused.message = target_.address.has_value()
-                            ? fmt::format("{} is refused by {}", address.ToString(), decision.by)
-                            : fmt::format("{} resolves to {}, which is refused by {}", target_.name,
-                                          address.ToString(), decision.by);
-      refused.by = std::string(decision.by);
-      refused.hint.clear();
+      continue;
     }
+    refused.message = target_.address.has_value()
+                          ? fmt::format("{} is refused by {}", address.ToString(), decision.by)
+                          : fmt::format("{} resolves to {}, which is refused by {}", target_.name,
+                                        address.ToString(), decision.by);
+    refused.by = std::string(decision.by);
+    refused.hint.clear();
   }
-  if (allowed.empty()) {
-    Fail(std::move(refused));
-    return;
-  }
-  Connect(std::move(allowed));
+  if (allowed.empty()) Fail(std::move(refused));
+  return allowed;
 }
 
 bool Dial::IsOwnEndpoint(const IpAddress& address, uint16_t port) const {
@@ -117,40 +151,83 @@ bool Dial::IsOwnEndpoint(const IpAddress& address, uint16_t port) const {
       });
 }
 
-void Dial::Connect(std::vector<IpAddress> addresses) {
-  connector_ = net::RetirePtr<net::Connector>(new net::Connector(
-      context_->loop, std::move(addresses), target_port_, context_->connect_timeout, this));
-}
-
 void Dial::OnConnected(net::TransportPtr transport, const IpAddress& address) {
   connector_.reset();
-  address_ = address;
-  if (slot_ == nullptr) {
+  // What connections are judged by again when the rules change.
+  address_ = authority_.host.address.value_or(address);
+  if (proxy_ == nullptr) {
+    Done(std::move(transport));
+  } else if (proxy_->tls) {
+    handshaking_with_proxy_ = true;
+    Handshake(std::move(transport), proxy_->authority.host, context_->proxy_session);
+  } else {
+    OnProxyReached(std::move(transport));
+  }
+}
+
+void Dial::OnProxyReached(net::TransportPtr transport) {
+  if (purpose_ == DialFor::kHttp) {
     listener_->OnDialed(this, std::move(transport), address_);
     return;
   }
-  ca::SslPtr ssl = context_->tls->NewSession(authority_.host, slot_);
-  if (ssl == nullptr) {
-    Fail({DialErrorKind::kTls,
-          fmt::format("cannot verify the name {}", authority_.host.name),
-          {},
-          {}});
+  proxy_connect_ = net::RetirePtr<ProxyConnect>(
+      new ProxyConnect(std::move(transport), *proxy_, authority_, context_->connect_timeout, this));
+}
+
+void Dial::OnTunnelled(net::TransportPtr transport, std::string early) {
+  proxy_connect_.reset();
+  early_ = std::move(early);
+  Done(std::move(transport));
+}
+
+void Dial::OnTunnelRefused(int status, bool timed_out, const std::string& reason) {
+  proxy_connect_.reset();
+  constexpr int kProxyAuthenticationRequired = 407;
+  Fail({timed_out ? DialErrorKind::kTimeout : DialErrorKind::kUnreachable,
+        fmt::format("the upstream proxy {} gave no way to {}: {}", proxy_->authority.ToString(),
+                    authority_.ToString(), reason),
+        {},
+        status == kProxyAuthenticationRequired
+            ? "--upstream-proxy http://USER:PASSWORD@HOST:PORT says who this proxy is"
+            : "see the upstream proxy's own log"});
+}
+
+// There are bytes to and from the target.
+void Dial::Done(net::TransportPtr transport) {
+  if (purpose_ != DialFor::kTls) {
+    listener_->OnDialed(this, std::move(transport), address_);
     return;
   }
-  handshaking_ = net::RetirePtr<tls::TlsTransport>(new tls::TlsTransport(
-      std::move(transport), std::move(ssl), {}, context_->handshake_timeout, this));
+  Handshake(std::move(transport), authority_.host, slot_);
+}
+
+void Dial::Handshake(net::TransportPtr transport, const rules::Host& host, tls::SessionSlot* slot) {
+  ca::SslPtr ssl = context_->tls->NewSession(host, slot);
+  if (ssl == nullptr) {
+    Fail({DialErrorKind::kTls, fmt::format("cannot verify the name {}", host.name), {}, {}});
+    return;
+  }
+  handshaking_ = net::RetirePtr<tls::TlsTransport>(
+      new tls::TlsTransport(std::move(transport), std::move(ssl), std::exchange(early_, {}),
+                            context_->handshake_timeout, this));
   handshaking_->SetListener(this);
 }
 
 void Dial::OnConnectFailed(bool timed_out, const std::string& reason) {
   connector_.reset();
   Fail({timed_out ? DialErrorKind::kTimeout : DialErrorKind::kUnreachable,
-        fmt::format("cannot connect to {}: {}", authority_.ToString(), reason),
+        proxy_ != nullptr ? fmt::format("cannot connect to the upstream proxy {}: {}",
+                                        proxy_->authority.ToString(), reason)
+                          : fmt::format("cannot connect to {}: {}", authority_.ToString(), reason),
         {},
         {}});
 }
 
 void Dial::OnHandshakeDone(tls::TlsTransport* transport) {
+  if (std::exchange(handshaking_with_proxy_, false)) {
+    OnProxyReached(std::move(handshaking_));
+    return;
+  }
   context_->metrics->upstream_handshakes.Count(transport->resumed());
   listener_->OnDialed(this, std::move(handshaking_), address_);
 }
@@ -161,7 +238,10 @@ void Dial::OnEnd(net::EndKind) {
 
 void Dial::OnError(net::TransportError error, const std::string& detail) {
   Fail({error == net::TransportError::kTimeout ? DialErrorKind::kTimeout : DialErrorKind::kTls,
-        fmt::format("TLS to {} failed: {}", authority_.ToString(), detail),
+        handshaking_with_proxy_
+            ? fmt::format("TLS to the upstream proxy {} failed: {}", proxy_->authority.ToString(),
+                          detail)
+            : fmt::format("TLS to {} failed: {}", authority_.ToString(), detail),
         {},
         {}});
 }

@@ -15,6 +15,8 @@
 #include "proxy/net/transport.h"
 #include "proxy/tls/client_context.h"
 #include "proxy/tls/tls_transport.h"
+#include "proxy/upstream/proxy_connect.h"
+#include "proxy/upstream/upstream_proxy.h"
 #include "rules/authority.h"
 #include "rules/rule_set.h"
 
@@ -62,15 +64,32 @@ struct DialContext {
   const std::vector<ConnectOverride>* overrides = nullptr;
   // The proxy's own listening sockets: never dialled.
   const std::vector<std::pair<IpAddress, uint16_t>>* own_endpoints = nullptr;
+  // Null: upstreams are dialled directly.
+  const UpstreamProxy* proxy = nullptr;
+  // Of TLS to that proxy. Set where `proxy` is.
+  tls::SessionSlot* proxy_session = nullptr;
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
 };
 
+enum class DialFor : uint8_t {
+  kHttp,    // requests in plain text
+  kTls,     // TLS to the authority's host
+  kTunnel,  // bytes of which nothing is known
+};
+
+// Whether an address that `authority` was reached at is judged by the rules: not the operator's own
+// word (an override), nor what an upstream proxy resolves.
+bool IsJudged(const DialContext& context, const rules::Authority& authority);
+
 // Makes one connection to an upstream: resolve, judge every address, connect, and for TLS verify.
-// Only an address that was judged is dialled, and it is resolved once.
+// Only an address that was judged is dialled, and it is resolved once. Where there is an upstream
+// proxy, that is dialled instead and asked for a tunnel, except for plain HTTP, which it forwards;
+// it resolves names itself, so that only address literals can be judged here.
 class Dial final : public net::Retirable,
                    private net::Resolver::Listener,
                    private net::Connector::Listener,
+                   private ProxyConnect::Listener,
                    private tls::TlsTransport::HandshakeListener,
                    private net::TransportListener,
                    private net::TurnTask {
@@ -85,11 +104,18 @@ class Dial final : public net::Retirable,
     ~Listener() = default;
   };
 
-  // With a `slot`, TLS to `authority.host` on top, resuming the slot's session; without, plain. The
-  // listener is called once, never from inside the constructor, and may retire the dial.
+  // `slot` is for kTls: its session is resumed. The listener is called once, never from inside the
+  // constructor, and may retire the dial.
   Dial(const DialContext* context, const rules::Authority& authority, AddressGate gate,
-       tls::SessionSlot* slot, Listener* listener);
+       DialFor purpose, tls::SessionSlot* slot, Listener* listener);
   ~Dial() override;
+
+  // Once dialled. Bytes that the upstream sent before anybody was there to read them.
+  std::string TakeEarly() { return std::move(early_); }
+  // Once dialled: the proxy that requests must be written for, in absolute form; null: none.
+  const UpstreamProxy* forwarding_proxy() const {
+    return purpose_ == DialFor::kHttp ? proxy_ : nullptr;
+  }
 
   void Retire() override;
   net::EventLoop& loop() override { return *context_->loop; }
@@ -99,6 +125,8 @@ class Dial final : public net::Retirable,
   void OnResolved(const absl::StatusOr<std::vector<IpAddress>>& addresses) override;
   void OnConnected(net::TransportPtr transport, const IpAddress& address) override;
   void OnConnectFailed(bool timed_out, const std::string& reason) override;
+  void OnTunnelled(net::TransportPtr transport, std::string early) override;
+  void OnTunnelRefused(int status, bool timed_out, const std::string& reason) override;
   void OnHandshakeDone(tls::TlsTransport* transport) override;
   void OnData(std::string_view) override {}
   void OnEnd(net::EndKind) override;
@@ -107,21 +135,30 @@ class Dial final : public net::Retirable,
   void OnTurnEnd() override { Begin(); }
 
   bool IsOwnEndpoint(const IpAddress& address, uint16_t port) const;
-  void Connect(std::vector<IpAddress> addresses);
+  // The addresses that may be dialled; if none, says so to the listener.
+  std::vector<IpAddress> Judge(const std::vector<IpAddress>& addresses, uint16_t port);
+  void Handshake(net::TransportPtr transport, const rules::Host& host, tls::SessionSlot* slot);
+  void OnProxyReached(net::TransportPtr transport);
+  void Done(net::TransportPtr transport);
   void Fail(DialError error);
 
   const DialContext* context_;
   rules::Authority authority_;
   AddressGate gate_;
+  DialFor purpose_;
   tls::SessionSlot* slot_;
   Listener* listener_;
   // Where to: the authority's, unless overridden.
   rules::Host target_;
   uint16_t target_port_;
   bool overridden_ = false;
+  const UpstreamProxy* proxy_ = nullptr;  // set where it goes through one
   IpAddress address_;
   net::RetirePtr<net::Connector> connector_;
+  net::RetirePtr<ProxyConnect> proxy_connect_;
   net::RetirePtr<tls::TlsTransport> handshaking_;
+  bool handshaking_with_proxy_ = false;
+  std::string early_;
 };
 
 }  // namespace sallyport::upstream
