@@ -34,6 +34,16 @@ const ConnectOverride* FindOverride(const DialContext& context, const rules::Aut
   return nullptr;
 }
 
+// Where a host is, whoever resolves it: RFC 6761 §6.3 makes localhost loopback everywhere, and the
+// upstream proxy's own loopback is no place for a program behind this one.
+std::optional<IpAddress> KnownAddress(const rules::Host& host) {
+  if (host.address.has_value()) return host.address;
+  if (host.name == "localhost" || host.name.ends_with(".localhost")) {
+    return IpAddress::Parse("127.0.0.1");
+  }
+  return std::nullopt;
+}
+
 bool GoesThroughProxy(const DialContext& context, const rules::Authority& authority) {
   return context.proxy != nullptr && !context.proxy->bypass.Contains(authority);
 }
@@ -85,7 +95,8 @@ void Dial::Begin() {
     return;
   }
   if (proxy_ != nullptr) {
-    if (target_.address.has_value() && Judge({*target_.address}, target_port_).empty()) return;
+    const std::optional<IpAddress> known = KnownAddress(authority_.host);
+    if (known.has_value() && Judge({*known}, target_port_).empty()) return;
     target_ = proxy_->authority.host;
     target_port_ = proxy_->authority.port;
   }

@@ -195,10 +195,12 @@ def test_some_hosts_are_reached_without_it(
     assert bool(forward.connections) is not direct
 
 
-def test_address_literals_are_judged_here(start_proxy, forward_proxies):
+def test_addresses_that_are_known_are_judged_here(start_proxy, forward_proxies):
     forward = forward_proxies({})
     proxy = start_proxy(args=["--upstream-proxy", forward.address])
     assert proxy.get("http://169.254.169.254/").error == "address_denied"
+    assert proxy.get("http://localhost/").error == "address_denied"
+    assert proxy.connect("any.localhost:3128")[1].error == "address_denied"
     assert proxy.connect("10.0.0.1:443")[1].error == "address_denied"
     assert not forward.connections
 
