@@ -45,8 +45,8 @@ make_java() {
   javac -d "$made/java" "$sources/programs/JavaClient.java"
 }
 
-# part NAME VERSION SOURCE…: runs make_NAME, unless it already has, from the same sources and by the
-# same version of its tool. Tests look for the stamp.
+# part NAME VERSION SOURCE…: runs make_NAME, unless it already has, from the same sources and by
+# the same version of its tool. Tests look for the stamp.
 part() {
   local name=$1 version=$2 stamp=$made/$1.stamp wanted
   shift 2
@@ -55,8 +55,9 @@ part() {
   rm -f "$stamp"
   heading "Client programs: $name"
   # A shell of its own: set -e does not hold inside a condition.
-  if (exec bash -euo pipefail -c "$(declare -p sources made; declare -f "make_$name"); make_$name") \
-      >"$made/$name.log" 2>&1 </dev/null; then
+  local script
+  script=$(declare -p sources made && declare -f "make_$name" && echo "make_$name")
+  if bash -euo pipefail -c "$script" >"$made/$name.log" 2>&1 </dev/null; then
     echo "$wanted" >"$stamp"
     return
   fi

@@ -5,8 +5,10 @@ import pytest
 from harness.fixtures import bearer_rule
 from web_page import WebPage
 
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run
---disable-background-networking --disable-component-update --disable-sync"""
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
 
 # Chromium reads the proxy from the environment, but its roots from an NSS database.
 SCRIPT = f"""
@@ -15,8 +17,7 @@ database="$HOME/.pki/nssdb"
 mkdir -p "$database"
 certutil -d "sql:$database" -N --empty-password
 certutil -d "sql:$database" -A -t C,, -n sallyport -i "$(dirname "$SSL_CERT_FILE")/ca.crt"
-exec chromium {FLAGS.replace(chr(10), " ")} --user-data-dir="$HOME/profile" --dump-dom \
-  https://api.test/
+exec chromium {FLAGS} --user-data-dir="$HOME/profile" --dump-dom https://api.test/
 """
 
 

@@ -35,7 +35,7 @@ _TEXT, _CLOSE = 1, 8
 
 
 class WebPage:
-    """Routes of an origin. The page is not loaded, as browsers see it, before its script is done."""
+    """Routes of an origin; for a browser the page is not loaded before its script is done."""
 
     def __init__(self, origin):
         self._origin = origin
