@@ -1,7 +1,5 @@
 """Chromium loads a page whose every request carries a credential that it never sees."""
 
-import pytest
-
 from harness.fixtures import bearer_rule
 from web_page import WebPage
 
