@@ -7,8 +7,10 @@ namespace {
 
 class ListeningServer final : public proxy::Server {
  public:
-  explicit ListeningServer(std::vector<std::string> listen) : listen_(std::move(listen)) {}
+  explicit ListeningServer(std::vector<std::string> listen, std::string admin = {})
+      : listen_(std::move(listen)), admin_(std::move(admin)) {}
   const std::vector<std::string>& listen_addresses() const override { return listen_; }
+  const std::string& admin_address() const override { return admin_; }
   const std::string& ca_file() const override { return ca_; }
   const std::string& ca_bundle_file() const override { return bundle_; }
   std::vector<std::pair<std::string, std::string>> PlaceholderVariables() const override {
@@ -19,6 +21,7 @@ class ListeningServer final : public proxy::Server {
 
  private:
   std::vector<std::string> listen_;
+  std::string admin_;
   std::string ca_ = "/ca/\"quoted\"/ca.crt";
   std::string bundle_ = "/ca/ca-bundle.crt";
 };
@@ -48,8 +51,14 @@ TEST(ServerAccessTest, ClientsReachTheFirstTcpListener) {
 TEST(ServerAccessTest, TheReadyFileIsJson) {
   EXPECT_EQ(ReadyFileText(ListeningServer({"[::]:3128", "unix:/s"})),
             R"({"proxy":"http://[::1]:3128","listen":["[::]:3128","unix:/s"],)"
-            R"("ca":"/ca/\"quoted\"/ca.crt","caBundle":"/ca/ca-bundle.crt"})"
+            R"("ca":"/ca/\"quoted\"/ca.crt","caBundle":"/ca/ca-bundle.crt","admin":null})"
             "\n");
+  const auto admin_of = [](const char* admin) {
+    const std::string text = ReadyFileText(ListeningServer({"[::]:3128"}, admin));
+    return text.substr(text.find(R"("admin":)"));
+  };
+  EXPECT_EQ(admin_of("127.0.0.1:9"), "\"admin\":\"http://127.0.0.1:9\"}\n");
+  EXPECT_EQ(admin_of("unix:/a"), "\"admin\":\"unix:/a\"}\n");
   EXPECT_EQ(ReadyFileText(ListeningServer({"unix:/s"})).find(R"({"proxy":"unix:/s",)"), 0u);
 }
 
