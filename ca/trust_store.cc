@@ -61,7 +61,11 @@ bool AddBlock(const PemBlock& block, X509_STORE* store, Contents* contents) {
     const X509Ptr certificate(name == PEM_STRING_X509_TRUSTED
                                   ? d2i_X509_AUX(nullptr, &der, block.size)
                                   : d2i_X509(nullptr, &der, block.size));
-    if (!certificate || X509_STORE_add_cert(store, certificate.get()) != 1) return false;
+    if (!certificate) return false;
+    // Has the library work out the extensions now, on this thread, and not when two workers verify
+    // by this certificate for the first time. What is wrong with them is found then.
+    (void)X509_check_purpose(certificate.get(), -1, 0);
+    if (X509_STORE_add_cert(store, certificate.get()) != 1) return false;
     ++contents->certificates;
   } else if (name == PEM_STRING_X509_CRL) {
     const X509CrlPtr list(d2i_X509_CRL(nullptr, &der, block.size));
