@@ -9,8 +9,8 @@ packages_of() {
     # cmake/SallyportDependencies.cmake names the libraries; these packages hold them.
     build) echo "cmake=cmake ninja=ninja-build g++ pkg-config libabsl-dev libfmt-dev libspdlog-dev
                  nlohmann-json3-dev libcli11-dev libuv1-dev libre2-dev libpsl-dev libidn2-dev
-                 node-llhttp libssl-dev android-libboringssl-dev libgtest-dev libgmock-dev
-                 libbenchmark-dev prometheus-cpp-dev protobuf-compiler libprotobuf-dev ca-certificates" ;;
+                 node-llhttp libnghttp2-dev libssl-dev android-libboringssl-dev libgtest-dev libgmock-dev
+                 libyaml-cpp-dev libbenchmark-dev prometheus-cpp-dev protobuf-compiler libprotobuf-dev ca-certificates" ;;
     demo) echo "python3 openssl=openssl curl=curl git=git node=nodejs ca-certificates" ;;
     # cargo-web, because Debian's cargo proper is too old for registries with a sparse index.
     test) echo "python3 python3-pytest python3-pytest-xdist python3-jsonschema python3-requests

@@ -294,6 +294,8 @@ HeadCollector::Result HeadCollector::Collect(std::string_view* input, std::strin
     const char* line = head->data() + line_begin_;
     const size_t size = end - 1 - line_begin_;
     if (std::memchr(line, '\r', size) != nullptr) return Result::kMalformed;
+    // obs-fold (RFC 9112 §5.2), of which llhttp lets some forms through.
+    if (size > 0 && (line[0] == ' ' || line[0] == '\t')) return Result::kMalformed;
     if (lines_ == 0) {
       first_line_size_ = end + 1;
       if (!LooksLikeFirstLine({line, size})) return Result::kMalformed;

@@ -31,12 +31,6 @@ class HeadCollector {
   size_t first_line_size_ = 0;
 };
 
-// Why a head was refused, for the error reply.
-struct HeadError {
-  bool too_large = false;
-  std::string_view message;
-};
-
 // Both parse a complete head from `buffers.head`: llhttp reads it, and what llhttp lets through but
 // RFC 9112 does not is refused afterwards. True on success. Views point into `buffers`.
 // `keep_alive`: whether the peer lets the connection serve another message (RFC 9112 §9.3).

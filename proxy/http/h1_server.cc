@@ -360,13 +360,18 @@ void H1Server::SendHead(const ResponseHead& head) {
   ConnectionField connection = ConnectionField::kNone;
   if (!keep_alive_) connection = ConnectionField::kClose;
   if (keep_alive_ && request_.is_http10) connection = ConnectionField::kKeepAlive;
-  if (reply_body_.kind == head.body.kind) {
+  // A reply that ended with its head (HTTP/2 needs no length to say so).
+  const bool lacks_length = reply_body_.kind == BodyKind::kNone && head.status != 204 &&
+                            head.status != 304 && request_.method != "HEAD" &&
+                            head.headers.Find(HeaderId::kContentLength) == nullptr;
+  if (reply_body_.kind == head.body.kind && !lacks_length) {
     WriteHead(head, connection);
     return;
   }
-  ResponseHead unframed = head;
-  unframed.body = reply_body_;
-  WriteHead(unframed, connection);
+  ResponseHead framed = head;
+  framed.body = reply_body_;
+  if (lacks_length) framed.headers.Add("Content-Length", "0");
+  WriteHead(framed, connection);
 }
 
 WriteResult H1Server::SendBody(std::string_view bytes) {

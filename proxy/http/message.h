@@ -70,6 +70,12 @@ struct ResponseHead {
   }
 };
 
+// Why a head was refused, for the error reply.
+struct HeadError {
+  bool too_large = false;
+  std::string_view message;
+};
+
 }  // namespace sallyport::http
 
 #endif  // SALLYPORT_PROXY_HTTP_MESSAGE_H_

@@ -67,6 +67,7 @@ class ServerStream {
 enum class StreamError : uint8_t {
   kConnection,  // the connection broke
   kProtocol,    // the upstream broke the protocol
+  kRefused,     // the upstream did nothing with the request and says so: any may be sent again
 };
 
 // What a ClientStream tells of the upstream. None of these runs inside a call to the stream.

@@ -130,6 +130,11 @@ TEST_F(H1HeadParserTest, RefusesWhatTwoReadersCouldReadDifferently) {
            "GET / HTTP/1.1\r\nHost: a\n\r\n",
            "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
            "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+           "GET / HTTP/1.1\r\nHost:\r\n a\r\n\r\n",
+           "GET / HTTP/1.1\r\nHost: a\r\nX:\r\n\tfolded\r\n\r\n",
+           "GET / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n 5\r\n\r\n",
+           "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n",
+           "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \r\n \r\n chunked\r\n\r\n",
            "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
            "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
            "GET / HTTP/1.1\r\nHost:\r\n\r\n",
@@ -247,6 +252,7 @@ TEST_F(H1HeadParserTest, RefusesMalformedReplies) {
            "HTTP/2 200 OK\r\n\r\n",
            "HTTP/1.1 200 OK\nContent-Length: 3\n\n",
            "HTTP/1.1 200 OK\r\nX y\r\n\r\n",
+           "HTTP/1.1 200 OK\r\nContent-Length:\r\n 3\r\n\r\n",
            "garbage\r\n\r\n",
        }) {
     EXPECT_FALSE(ParseResponse(input).ok) << input;
