@@ -13,8 +13,8 @@ void AppendField(std::string_view name, std::string_view value, std::string* out
   out->append("\r\n");
 }
 
-// RFC 9110 §8.6: servers may insist on it with these methods; in HTTP/2 a request says by its frames
-// that it has no body.
+// RFC 9110 §8.6: servers may insist on it with these methods; in HTTP/2 a request says by its
+// frames that it has no body.
 bool LacksLength(const RequestHead& request) {
   return request.body.kind == BodyKind::kNone &&
          (request.method == "POST" || request.method == "PUT" || request.method == "PATCH") &&
