@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "proxy/http/field_syntax.h"
@@ -36,17 +37,19 @@ bool IsPath(std::string_view path) {
   });
 }
 
-// The content-length, which nghttp2 holds the DATA frames against.
-bool ReadLength(const HeaderList& headers, bool end_stream, BodyFraming* body, HeadError* error) {
-  const Header* field = headers.Find(HeaderId::kContentLength);
-  if (end_stream) {
-    *body = {};
-  } else if (field == nullptr) {
-    *body = {BodyKind::kStreamed, 0};
-  } else {
-    const std::optional<uint64_t> length = ParseContentLength(field->value);
+// The content-length, which nghttp2 holds the DATA frames against. A number with leading zeros goes
+// on without them.
+bool ReadLength(bool end_stream, MessageBuffers* buffers, BodyFraming* body, HeadError* error) {
+  *body = {};
+  if (!end_stream) body->kind = BodyKind::kStreamed;
+  for (Header& header : buffers->headers) {
+    if (header.id != HeaderId::kContentLength) continue;
+    const std::optional<uint64_t> length = ParseContentLength(header.value);
     if (!length.has_value()) return Refuse(error, "content-length is not a number");
-    *body = {BodyKind::kLength, *length};
+    if (header.value.size() > 1 && header.value.front() == '0') {
+      header.value = buffers->arena.Copy(std::to_string(*length));
+    }
+    if (!end_stream) *body = {BodyKind::kLength, *length};
   }
   return true;
 }
@@ -157,7 +160,7 @@ bool H2Block::ToRequest(bool end_stream, RequestHead* request, HeadError* error)
       return Refuse(error, "the scheme is neither http nor https");
     }
   }
-  if (!ReadLength(headers, end_stream, &request->body, error)) return false;
+  if (!ReadLength(end_stream, buffers_.get(), &request->body, error)) return false;
   if (!protocol_.empty()) {
     if (!EqualsIgnoreCase(protocol_, kWebSocket)) {
       return Refuse(error, "the :protocol is not websocket");
@@ -189,7 +192,7 @@ bool H2Block::ToResponse(RequestKind request, bool end_stream, ResponseHead* res
   response->reason = ReasonPhrase(response->status);
   const bool bodiless = response->status < 200 || response->status == 204 ||
                         response->status == 304 || request == RequestKind::kHead;
-  if (!ReadLength(headers, end_stream || bodiless, &response->body, error)) return false;
+  if (!ReadLength(end_stream || bodiless, buffers_.get(), &response->body, error)) return false;
   response->headers.Swap(headers);
   return true;
 }

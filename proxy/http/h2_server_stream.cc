@@ -36,8 +36,8 @@ void H2ServerStream::OnHead(bool end_stream) {
   }
   AskForWebSocket();
   server_->owner_->OnRequest(this, &request_);
-  // The request itself is complete.
-  if (listener_ != nullptr) listener_->OnRequestEnd();
+  // The request itself is complete; after a switch the next end is the raw direction's.
+  if (upgrade_ == Upgrade::kAsked && listener_ != nullptr) listener_->OnRequestEnd();
 }
 
 void H2ServerStream::AskForWebSocket() {
