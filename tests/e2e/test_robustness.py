@@ -235,7 +235,8 @@ def test_a_soak_with_reloads_grows_nothing(start_busy, origin):
             for path in ("/", "/big", "/"):
                 assert client.request("POST", path, body=b"y" * 1000).status == 200
         run_storm(proxy, 2, 25)
-        origin.requests.clear()
+        origin.forget()
+        proxy.forget()
 
     for number in range(5):
         one_round(number)

@@ -210,6 +210,12 @@ class TcpOrigin:
         self.wait_for(lambda: len(self.connections) >= count, f"{count} connections")
         return self.connections
 
+    def forget(self):
+        """Drops what was kept of connections that have ended, for tests that go on for long."""
+        with self._changed:
+            self.connections = [c for c in self.connections if not c.closed.is_set()]
+            self._threads = [t for t in self._threads if t.is_alive()]
+
     def stop(self):
         if self._stopping:
             return
@@ -343,6 +349,11 @@ class HttpOrigin(TcpOrigin):
         # What answers where there is no route.
         self.fallback = _ok
         super().__init__(host=host)
+
+    def forget(self):
+        super().forget()
+        with self._changed:
+            self.requests = [r for r in self.requests if not r.complete.is_set()]
 
     def wait_for_requests(self, count):
         self.wait_for(lambda: len(self.requests) >= count, f"{count} requests")

@@ -227,6 +227,12 @@ class Proxy:
         with self.open(authority) as client:
             return client.request(method, url, fields, body, chunked=chunked)
 
+    def forget(self):
+        """Drops the clients that were opened so far, for tests that go on for long."""
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+
     # Observations ----------------------------------------------------------------------------
 
     def audit(self, event=None):
