@@ -18,7 +18,8 @@ packages_of() {
                 wget=wget git=git node=nodejs npm=npm node-undici node-https-proxy-agent
                 node-axios python3-aiohttp python3-httpx python3-venv go=golang-go
                 cargo=cargo-web chromium=chromium certutil=libnss3-tools
-                javac=default-jdk-headless ca-certificates clang-format-16" ;;
+                javac=default-jdk-headless nginx apache2-bin lighttpd
+                ca-certificates clang-format-16" ;;
     lint) echo "git=git python3 clang-16 clang-tidy-16 clang-format-16" ;;
     fuzz) echo "clang-16 libclang-rt-16-dev llvm-16" ;;
     *)

@@ -43,6 +43,28 @@ void RemoveWhatTheWriterWrites(http::HeaderList* headers) {
   });
 }
 
+// The parser's fields against a plain reading of the lines, which knows nothing of llhttp.
+void CheckAgainstLines(std::string_view head, http::HeaderList parsed) {
+  std::string_view lines = head.substr(head.find("\r\n") + 2);
+  lines.remove_suffix(2);
+  http::HeaderList read;
+  Require(http::ParseFieldLines(lines, kLimits.max_fields, &read), "a malformed line was taken");
+  // A request's is kept apart from its fields.
+  const auto is_host = [](const Header& header) { return header.id == HeaderId::kHost; };
+  read.RemoveIf(is_host);
+  parsed.RemoveIf(is_host);
+  Require(read.size() == parsed.size(), "another number of fields");
+  auto other = parsed.begin();
+  for (const Header& header : read) {
+    Require(header.name == other->name, "another name");
+    // Leading zeros of a length are dropped.
+    Require(header.value == other->value ||
+                (header.id == HeaderId::kContentLength && header.value.ends_with(other->value)),
+            "another value");
+    ++other;
+  }
+}
+
 void CheckRequest(std::string_view bytes) {
   http::MessageBuffers buffers;
   http::RequestHead request;
@@ -54,6 +76,8 @@ void CheckRequest(std::string_view bytes) {
     return;
   }
   CheckRequestHead(request);
+  CheckAgainstLines(buffers.head, request.headers);
+  Require(buffers.head.starts_with(std::string(request.method) + " "), "another method");
   if (request.method == "CONNECT") return;
   // As a proxy sends it on: the authority is in Host alone.
   request.scheme = {};
@@ -87,6 +111,7 @@ void CheckResponse(std::string_view bytes, std::string_view method) {
     return;
   }
   CheckResponseHead(response, method);
+  CheckAgainstLines(buffers.head, response.headers);
   // Which the codec refuses.
   if (response.status == 101 && response.upgrade.empty()) return;
   RemoveWhatTheWriterWrites(&response.headers);
