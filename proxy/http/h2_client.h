@@ -57,7 +57,7 @@ class H2Client final : public H2Connection {
   bool idle() const { return streams() == 0; }
 
   // Says good-bye (GOAWAY), lets streams under way finish, and ends: OnDead follows.
-  void Close() { GoAway(); }
+  void Drain() { GoAway(); }
 
  private:
   friend class H2ClientStream;

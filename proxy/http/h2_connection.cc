@@ -277,7 +277,7 @@ void H2Connection::UpdateTimer() {
   } else if (live_.empty()) {
     timer_.Stop();
   } else if (!timer_.running()) {
-    timer_.Start(kSweepInterval);
+    timer_.Start(std::min(kSweepInterval, context_->limits.idle_timeout));
   }
 }
 

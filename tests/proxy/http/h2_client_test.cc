@@ -353,11 +353,11 @@ TEST_F(H2ClientTest, ARequestThatCanNoLongerBeSentMayBeSentElsewhere) {
   EXPECT_THAT(owner_.Take(), ElementsAre("capacity 0", "idle", "dead"));
 }
 
-TEST_F(H2ClientTest, ClosingSaysGoodbyeAndLetsStreamsFinish) {
+TEST_F(H2ClientTest, ADrainSaysGoodbyeAndLetsStreamsFinish) {
   Connect();
   const auto reply = Get();
   TakeFrames();
-  client_->Close();
+  client_->Drain();
   RunTurn(&loop_);
   EXPECT_THAT(TakeLines(), ElementsAre("GOAWAY 0 NO_ERROR"));
   Receive(Headers(1, {{":status", "200"}}));
