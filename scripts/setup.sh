@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a job needs and that are missing; says nothing when none is.
-#   scripts/setup.sh [build|demo|test|lint|fuzz]…      (default: all)
+#   scripts/setup.sh [build|demo|test|lint|fuzz|bench]…      (default: all but bench)
 set -euo pipefail
 
 # PACKAGE is needed as such; PROGRAM=PACKAGE only where no PROGRAM is on PATH, wherever it came from.
@@ -21,9 +21,12 @@ packages_of() {
                 javac=default-jdk-headless nginx apache2-bin lighttpd
                 ca-certificates clang-format-16" ;;
     lint) echo "git=git python3 clang-16 clang-tidy-16 clang-format-16" ;;
+    # What scripts/bench.sh compares with; of Squid's packages the one that can open TLS.
+    bench) echo "openssl=openssl python3 nginx=nginx haproxy=haproxy squid-openssl mitmdump=mitmproxy
+                 nghttpx=nghttp2-proxy perf=linux-perf" ;;
     fuzz) echo "clang-16 libclang-rt-16-dev llvm-16" ;;
     *)
-      echo "setup.sh: no set '$1'; the sets are build, demo, test, lint and fuzz" >&2
+      echo "setup.sh: no set '$1'; the sets are build, demo, test, lint, fuzz and bench" >&2
       exit 2
       ;;
   esac

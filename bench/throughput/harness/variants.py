@@ -1,0 +1,42 @@
+"""sallyport set up in other ways, each to be compared with its plain self under the same load."""
+
+import json
+
+# Variant: what it does to sallyport's descriptor.
+VARIANTS = {
+    "10 patterns, 10 rules": lambda peer: _with_config(peer, patterns=10, rules=10),
+    "10,000 patterns, 1,000 rules": lambda peer: _with_config(peer, patterns=10_000, rules=1_000),
+    "audit log": lambda peer: _with_arguments(peer, "--audit-log", "@FOLDER@/audit.jsonl"),
+    "4 workers": lambda peer: _with_arguments(peer, "--workers", "4"),
+}
+
+
+def make(peer, name):
+    changed = VARIANTS[name](peer)
+    changed["name"] = f"{peer['name']}, {name}"
+    return changed
+
+
+def _with_arguments(peer, flag, value):
+    command = list(peer["command"])
+    if flag in command:
+        command[command.index(flag) + 1] = value
+    else:
+        command += [flag, value]
+    return {**peer, "command": command}
+
+
+def _with_config(peer, patterns, rules):
+    """The measured host's own pattern and rule stand last, behind all the others."""
+    config = json.loads((peer["folder"] / "proxy-config.json").read_text())
+    kinds = ["host{}.example.com", "*.zone{}.example.com", "api{}.example.net:443",
+             "*.cluster{}.example.org:8443"]
+    others = [kinds[i % len(kinds)].format(i) for i in range(patterns)]
+    config["network"]["allowedDomains"] = others + config["network"]["allowedDomains"]
+    config["credentials"] = [
+        {"domain": f"rule{i}.example.com", "envVar": "BENCH_CREDENTIAL",
+         "header": "Authorization", "format": "Bearer ${value}"}
+        for i in range(rules)
+    ] + config["credentials"]
+    files = [name for name in peer["files"] if name != "proxy-config.json"]
+    return {**peer, "files": files, "texts": {"proxy-config.json": json.dumps(config)}}

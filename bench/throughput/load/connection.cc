@@ -1,0 +1,181 @@
+#include "bench/throughput/load/connection.h"
+
+#include <fmt/core.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "bench/throughput/wire/body.h"
+#include "bench/throughput/wire/fatal.h"
+#include "bench/throughput/wire/head.h"
+
+namespace sallyport::bench {
+namespace {
+
+// One thread, and nothing in it outlives a callback.
+std::array<char, 64 * 1024> read_buffer;
+
+}  // namespace
+
+Connection::Connection(EventLoop* loop, const Route* route, const Exchange* exchange,
+                       std::string_view request_head, Owner* owner)
+    : loop_(loop),
+      route_(route),
+      exchange_(exchange),
+      request_head_(request_head),
+      owner_(owner),
+      reader_(exchange) {}
+
+void Connection::Open(uint64_t number) {
+  host_ = route_->numbered_hosts ? fmt::format("h{}.{}", number, route_->host) : route_->host;
+  socket_.Reset(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket_) FatalErrno("socket");
+  const int on = 1;
+  setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  state_ = State::kConnecting;
+  const auto* address = reinterpret_cast<const sockaddr*>(&route_->peer);
+  if (connect(socket_.get(), address, sizeof(route_->peer)) != 0 && errno != EINPROGRESS) {
+    FatalErrno("connect");
+  }
+  loop_->Watch(socket_.get(), this);
+}
+
+void Connection::Close() {
+  tls_.Close();
+  socket_.Reset();
+  tunnel_reply_.clear();
+  reader_.Reset();
+  state_ = State::kClosed;
+}
+
+void Connection::OnSocketEvent() {
+  switch (state_) {
+    case State::kClosed:
+      return;
+    case State::kConnecting:
+      return OnConnected();
+    case State::kTunnel:
+      return ReadTunnelReply();
+    case State::kHandshake:
+      return Handshake();
+    case State::kIdle:
+      // Session tickets, or the end; the next exchange will see which.
+      return;
+    case State::kExchange:
+      WriteRequest();
+      if (state_ == State::kExchange) ReadReply();
+      return;
+  }
+}
+
+void Connection::OnConnected() {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+  if (error != 0) return Fail(fmt::format("connecting: {}", strerror(error)));
+  tcp_info info{};
+  length = sizeof(info);
+  getsockopt(socket_.get(), IPPROTO_TCP, TCP_INFO, &info, &length);
+  if (info.tcpi_state == TCP_SYN_SENT) return;
+  if (!route_->connect) return StartTls();
+
+  const std::string target = fmt::format("{}:{}", host_, route_->port);
+  const std::string request = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\n", target);
+  // A new socket's buffer has room for it.
+  if (send(socket_.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(request.size())) {
+    return Fail("cannot send CONNECT");
+  }
+  state_ = State::kTunnel;
+}
+
+void Connection::ReadTunnelReply() {
+  // The server speaks second in TLS: nothing can follow the reply's head.
+  const ssize_t got = recv(socket_.get(), read_buffer.data(), read_buffer.size(), 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return Fail("no reply to CONNECT");
+  tunnel_reply_.append(read_buffer.data(), got);
+  const size_t length = HeadLength(tunnel_reply_);
+  if (length == 0) return;
+  if (!tunnel_reply_.starts_with("HTTP/1.1 200") && !tunnel_reply_.starts_with("HTTP/1.0 200")) {
+    return Fail(fmt::format("CONNECT: {}", tunnel_reply_.substr(0, tunnel_reply_.find("\r\n"))));
+  }
+  if (length != tunnel_reply_.size()) return Fail("bytes after the reply to CONNECT");
+  StartTls();
+}
+
+void Connection::StartTls() {
+  tls_.StartClient(route_->context, socket_.get(), host_, route_->resume ? session_.get() : nullptr,
+                   this);
+  state_ = State::kHandshake;
+  Handshake();
+}
+
+void Connection::Handshake() {
+  const Io outcome = tls_.Handshake();
+  if (outcome == Io::kWouldBlock) return;
+  if (outcome != Io::kDone) return Fail(tls_.error());
+  state_ = State::kIdle;
+  owner_->OnOpen(*this);
+}
+
+void Connection::Send() {
+  state_ = State::kExchange;
+  written_ = 0;
+  reader_.Reset();
+  WriteRequest();
+}
+
+void Connection::WriteRequest() {
+  const uint64_t length = request_head_.size() + exchange_->upload;
+  while (written_ < length) {
+    const std::string_view next =
+        written_ < request_head_.size()
+            ? request_head_.substr(written_)
+            : BodyBytes(written_ - request_head_.size(), length - written_);
+    const IoResult result = tls_.Write(next);
+    if (result.io == Io::kWouldBlock) return;
+    if (result.io != Io::kDone) return Fail(tls_.error());
+    written_ += result.bytes;
+  }
+}
+
+void Connection::ReadReply() {
+  while (true) {
+    const IoResult result = tls_.Read(read_buffer);
+    if (result.io == Io::kWouldBlock) return;
+    if (result.io == Io::kClosed) return Fail("closed before the reply's end");
+    if (result.io == Io::kFailed) return Fail(tls_.error());
+    switch (reader_.Feed({read_buffer.data(), result.bytes})) {
+      case ReplyReader::State::kIncomplete:
+        continue;
+      case ReplyReader::State::kWrong:
+        return Fail(std::string(reader_.problem()));
+      case ReplyReader::State::kComplete:
+        if (written_ < request_head_.size() + exchange_->upload) {
+          return Fail("a reply before the request's end");
+        }
+        // No read(2) just to hear that there is nothing more: the next edge will say.
+        state_ = State::kIdle;
+        if (reader_.closes()) Close();
+        return owner_->OnReply(*this);
+    }
+  }
+}
+
+void Connection::Fail(std::string_view reason) {
+  const std::string kept(reason);
+  Close();
+  session_.reset();
+  owner_->OnFailure(*this, kept);
+}
+
+int Connection::TakeSession(SSL* ssl, SSL_SESSION* session) {
+  static_cast<Connection*>(SSL_get_app_data(ssl))->session_.reset(session);
+  return 1;
+}
+
+}  // namespace sallyport::bench
