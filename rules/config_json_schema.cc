@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "rules/config_schema.h"
+#include "rules/policy.h"
 #include "rules/proxy_config.h"
 #include "rules/text_form.h"
 
@@ -28,6 +29,16 @@ Json ChoiceSchema(const ConfigKey& key) {
   return {{"enum", std::move(values)}};
 }
 
+Json MapSchema(const ConfigKey& key) {
+  Json value = ObjectSchema(key.keys);
+  if (key.shape == ValueShape::kTextOrObjectMap) {
+    value = {{"oneOf", Json::array({TextSchema(key), std::move(value)})}};
+  }
+  return {{"type", "object"},
+          {"propertyNames", {{"pattern", TextFormRegex(TextForm::kAny)}}},
+          {"additionalProperties", std::move(value)}};
+}
+
 Json ValueSchema(const ConfigKey& key) {
   switch (key.shape) {
     case ValueShape::kAnything:
@@ -39,27 +50,40 @@ Json ValueSchema(const ConfigKey& key) {
       return ChoiceSchema(key);
     case ValueShape::kInteger:
       return {{"type", "integer"}, {"minimum", key.min}, {"maximum", key.max}};
+    case ValueShape::kIntegerList:
+      return ListSchema(key, {{"type", "integer"}, {"minimum", key.min}, {"maximum", key.max}});
     case ValueShape::kText:
       return TextSchema(key);
+    case ValueShape::kTextOrInteger:
+      return {{"oneOf", Json::array({TextSchema(key), Json{{"type", "integer"},
+                                                           {"minimum", key.min},
+                                                           {"maximum", key.max}}})}};
     case ValueShape::kTextList:
       return ListSchema(key, TextSchema(key));
     case ValueShape::kTextOrList:
       return {{"oneOf", Json::array({TextSchema(key), ListSchema(key, TextSchema(key))})}};
+    case ValueShape::kTextOrObject:
+      return {{"oneOf", Json::array({TextSchema(key), ObjectSchema(key.keys)})}};
     case ValueShape::kObject:
       return ObjectSchema(key.keys);
+    case ValueShape::kObjectMap:
+    case ValueShape::kTextOrObjectMap:
+      return MapSchema(key);
     case ValueShape::kObjectList:
       return ListSchema(key, ObjectSchema(key.keys));
   }
   return Json::object();
 }
 
-// "Exactly one of these keys": null where no key has the mark.
+// "Exactly (or at least) one of these keys": null where no key has the mark.
 Json OneOfSchema(std::span<const ConfigKey> keys, OneOf mark) {
   Json choices = Json::array();
   for (const ConfigKey& key : keys) {
     if (key.one_of == mark) choices.push_back({{"required", Json::array({key.name})}});
   }
-  return choices.empty() ? Json() : Json{{"oneOf", std::move(choices)}};
+  return choices.empty()
+             ? Json()
+             : Json{{mark == OneOf::kDestination ? "anyOf" : "oneOf", std::move(choices)}};
 }
 
 Json ObjectSchema(std::span<const ConfigKey> keys) {
@@ -67,6 +91,7 @@ Json ObjectSchema(std::span<const ConfigKey> keys) {
   Json required = Json::array();
   Json needs = Json::object();
   for (const ConfigKey& key : keys) {
+    if (!key.unenforced.empty()) continue;
     Json value = {{"description", key.description}};
     value.update(ValueSchema(key));
     if (!key.default_value.empty()) value["default"] = Json::parse(key.default_value);
@@ -76,7 +101,7 @@ Json ObjectSchema(std::span<const ConfigKey> keys) {
   }
   if (!required.empty()) schema["required"] = std::move(required);
   if (!needs.empty()) schema["dependentRequired"] = std::move(needs);
-  for (const OneOf mark : {OneOf::kSource, OneOf::kTarget}) {
+  for (const OneOf mark : {OneOf::kSource, OneOf::kTarget, OneOf::kPort, OneOf::kDestination}) {
     if (Json choice = OneOfSchema(keys, mark); !choice.is_null()) {
       schema["allOf"].push_back(std::move(choice));
     }
@@ -85,6 +110,16 @@ Json ObjectSchema(std::span<const ConfigKey> keys) {
 }
 
 }  // namespace
+
+std::string PolicySchema() {
+  Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                 {"title", "policy.yaml"},
+                 {"description",
+                  "What a sandboxed program may read, write and reach, and which requests it may "
+                  "make."}};
+  schema.update(ObjectSchema(PolicyKeys()));
+  return schema.dump(2) + "\n";
+}
 
 std::string ProxyConfigSchema() {
   Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "rules/config_schema.h"
+#include "rules/json_members.h"
 #include "rules/shape_checker.h"
 #include "rules/text_form.h"
 
@@ -17,29 +18,6 @@ namespace {
 
 using Kind = JsonValue::Kind;
 
-// A member of the right type; null if it is absent or, as CheckObject has said, something else.
-const JsonValue* Get(const JsonValue& object, std::string_view key, Kind kind) {
-  const JsonValue* value = object.Find(key);
-  return value != nullptr && value->kind == kind ? value : nullptr;
-}
-
-bool GetBoolean(const JsonValue& object, std::string_view key, bool otherwise) {
-  const JsonValue* value = Get(object, key, Kind::kBoolean);
-  return value == nullptr ? otherwise : value->boolean;
-}
-
-// A string member of `form`; null, with the problem noted, if it is not.
-const std::string* GetText(const JsonValue& object, std::string_view key, TextForm form,
-                           const std::string& path, ProblemList* errors) {
-  const JsonValue* value = Get(object, key, Kind::kString);
-  if (value == nullptr) return nullptr;
-  if (absl::Status status = CheckText(value->string, form); !status.ok()) {
-    errors->Add(*value, MemberPath(path, key), std::string(Message(status)));
-    return nullptr;
-  }
-  return &value->string;
-}
-
 }  // namespace
 
 ParsedProxyConfig ConfigReader::Read() {
@@ -47,9 +25,11 @@ ParsedProxyConfig ConfigReader::Read() {
     errors_.Add(root_, "", fmt::format("the file must hold an object, not {}", root_.KindName()));
   } else {
     CheckObject(root_, ConfigKeys(), "", &errors_);
-    if (const JsonValue* policy = Get(root_, "policy", Kind::kObject)) ReadPolicy(*policy);
-    if (const JsonValue* network = Get(root_, "network", Kind::kObject)) ReadNetwork(*network);
-    if (const JsonValue* list = Get(root_, "credentials", Kind::kArray)) ReadCredentials(*list);
+    if (const JsonValue* policy = GetMember(root_, "policy", Kind::kObject)) ReadPolicy(*policy);
+    if (const JsonValue* network = GetMember(root_, "network", Kind::kObject))
+      ReadNetwork(*network);
+    if (const JsonValue* list = GetMember(root_, "credentials", Kind::kArray))
+      ReadCredentials(*list);
     for (const RuleDomains& domains : rule_domains_) {
       CheckRuleIsNotBypassed(domains);
       CheckRuleIsReachable(domains);
@@ -64,7 +44,7 @@ ParsedProxyConfig ConfigReader::Read() {
 }
 
 void ConfigReader::ReadPolicy(const JsonValue& policy) {
-  const JsonValue* otherwise = Get(policy, "default", Kind::kString);
+  const JsonValue* otherwise = GetMember(policy, "default", Kind::kString);
   rules_->tables_->default_allow = otherwise == nullptr || otherwise->string != "deny";
   rules_->log_allowed_ = GetBoolean(policy, "logAllowed", false);
   rules_->log_blocked_ = GetBoolean(policy, "logBlocked", false);
@@ -72,20 +52,21 @@ void ConfigReader::ReadPolicy(const JsonValue& policy) {
 
 void ConfigReader::ReadNetwork(const JsonValue& network) {
   RuleSet::Tables& tables = *rules_->tables_;
-  const JsonValue* intercept = Get(network, "intercept", Kind::kString);
+  const JsonValue* intercept = GetMember(network, "intercept", Kind::kString);
   tables.intercept_all = intercept != nullptr && intercept->string == "all";
   ReadDomainList(network, "allowedDomains", /*blocked=*/false);
   ReadDomainList(network, "blockedDomains", /*blocked=*/true);
   ReadRanges(network, "allowedCIDRs", &tables.allowed_ranges);
   if (network.Find("blockedCIDRs") != nullptr) {
     tables.blocked_ranges = {};
+    tables.blocked_by_default = false;
     ReadRanges(network, "blockedCIDRs", &tables.blocked_ranges);
   }
   ReadBypass(network);
 }
 
 void ConfigReader::ReadDomainList(const JsonValue& network, std::string_view key, bool blocked) {
-  const JsonValue* list = Get(network, key, Kind::kArray);
+  const JsonValue* list = GetMember(network, key, Kind::kArray);
   if (list == nullptr) return;
   RuleSet::Tables& tables = *rules_->tables_;
   // Labels say "allowedDomains[2]", the name that audit records know them by.
@@ -104,7 +85,7 @@ void ConfigReader::ReadDomainList(const JsonValue& network, std::string_view key
 
 void ConfigReader::ReadBypass(const JsonValue& network) {
   RuleSet::Tables& tables = *rules_->tables_;
-  if (const JsonValue* list = Get(network, "bypassDomains", Kind::kArray)) {
+  if (const JsonValue* list = GetMember(network, "bypassDomains", Kind::kArray)) {
     for (PlacedPattern& placed : ReadPatterns(*list, "network.bypassDomains")) {
       bypass_.push_back(placed.pattern);
       tables.bypass.Add(std::move(placed.pattern), 0);
@@ -123,7 +104,7 @@ void ConfigReader::ReadBypass(const JsonValue& network) {
 
 void ConfigReader::ReadRanges(const JsonValue& network, std::string_view key,
                               LabelledRanges* ranges) {
-  const JsonValue* list = Get(network, key, Kind::kArray);
+  const JsonValue* list = GetMember(network, key, Kind::kArray);
   if (list == nullptr) return;
   for (size_t i = 0; i < list->items.size(); ++i) {
     const JsonValue& item = list->items[i];
@@ -190,7 +171,7 @@ void ConfigReader::ReadRule(const JsonValue& object, const std::string& path) {
   rule.plaintext = GetBoolean(object, "plaintext", false);
   rule.body = GetBoolean(object, "body", false);
   rule.scrub = GetBoolean(object, "scrub", true) ? ScrubMode::kOn : ScrubMode::kOff;
-  if (Get(object, "scrub", Kind::kString) != nullptr) rule.scrub = ScrubMode::kStrict;
+  if (GetMember(object, "scrub", Kind::kString) != nullptr) rule.scrub = ScrubMode::kStrict;
 
   RuleDomains domains = ReadRuleDomains(object, path);
   const auto index = static_cast<uint32_t>(rules_->rules_.size());
@@ -243,11 +224,11 @@ void ConfigReader::ReadSource(const JsonValue& object, const std::string& path,
     source->kind = CredentialSource::Kind::kFile;
     source->file = *file;
   }
-  if (const JsonValue* command = Get(object, "command", Kind::kArray)) {
+  if (const JsonValue* command = GetMember(object, "command", Kind::kArray)) {
     source->kind = CredentialSource::Kind::kCommand;
     ReadCommand(*command, MemberPath(path, "command"), source);
   }
-  if (const JsonValue* ttl = Get(object, "ttlSeconds", Kind::kInteger)) {
+  if (const JsonValue* ttl = GetMember(object, "ttlSeconds", Kind::kInteger)) {
     source->ttl = std::chrono::seconds(ttl->integer);
   }
   if (const std::string* provider = GetText(object, "provider", TextForm::kAny, path, &errors_)) {
@@ -295,7 +276,7 @@ void ConfigReader::ReadTarget(const JsonValue& object, const std::string& path,
 void ConfigReader::ReadFilters(const JsonValue& object, const std::string& path,
                                CredentialRule* rule) {
   const auto read = [&](std::string_view key, TextForm form, auto&& take) {
-    const JsonValue* list = Get(object, key, Kind::kArray);
+    const JsonValue* list = GetMember(object, key, Kind::kArray);
     if (list == nullptr) return;
     for (size_t i = 0; i < list->items.size(); ++i) {
       const JsonValue& item = list->items[i];
@@ -327,7 +308,7 @@ void ConfigReader::ReadFilters(const JsonValue& object, const std::string& path,
 
 void ConfigReader::ReadFormat(const JsonValue& object, const std::string& path,
                               CredentialRule* rule) {
-  const JsonValue* format = Get(object, "format", Kind::kString);
+  const JsonValue* format = GetMember(object, "format", Kind::kString);
   if (format == nullptr) return;
   // A provider's properties are known to its type, which the gateway has.
   const auto unknown = object.Find("provider") != nullptr ? Template::UnknownNames::kAllow

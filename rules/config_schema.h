@@ -22,6 +22,12 @@ enum class TextForm : uint8_t {
   kHeaderName,
   kTemplate,
   kPlaceholder,
+  kPolicyHost,     // a pattern of names, or an address; without a port
+  kPolicyPath,     // absolute, without ".."
+  kBinaryGlob,     // the same, with '*' and '**'
+  kMethodOrAny,    // "*" too
+  kNotRoot,        // a user or group
+  kParameterGlob,  // of a query parameter's value; may be empty
 };
 
 enum class ValueShape : uint8_t {
@@ -30,22 +36,28 @@ enum class ValueShape : uint8_t {
   kBooleanOrChoice,  // true, false or one of `choices`
   kChoice,           // one of `choices`
   kInteger,          // from `min` to `max`
+  kIntegerList,
   kText,
+  kTextOrInteger,  // a number stands for its digits
   kTextList,
   kTextOrList,
+  kTextOrObject,
   kObject,
   kObjectList,
+  kObjectMap,        // keys that the file chooses, each with an object
+  kTextOrObjectMap,  // the same with kTextOrObject
 };
 
-// Of the keys with the same mark, an object must hold exactly one.
-enum class OneOf : uint8_t { kFree, kSource, kTarget };
+// Of the keys with the same mark, an object must hold exactly one; of kDestination, at least one.
+enum class OneOf : uint8_t { kFree, kSource, kTarget, kPort, kDestination };
 
-// One key of proxy-config.json. These tables are all there is to know about which keys exist and
-// what shape their values have: the parser, its suggestions and the JSON Schema come from them.
+// One key of proxy-config.json or policy.yaml. These tables are all there is to know about which
+// keys exist and what shape their values have: the parsers, their suggestions and the JSON Schemas
+// come from them.
 struct ConfigKey {
   std::string_view name;
   ValueShape shape = ValueShape::kText;
-  std::string_view description;
+  std::string_view description = {};
   // The default as JSON text; empty where there is none.
   std::string_view default_value = {};
   TextForm form = TextForm::kAny;
@@ -59,10 +71,16 @@ struct ConfigKey {
   OneOf one_of = OneOf::kFree;
   // Another key that must be there too.
   std::string_view needs = {};
+  // A key that the format knows and nothing here acts on: what it is for. Such keys are errors.
+  std::string_view unenforced = {};
+  // The same of choices.
+  std::span<const std::string_view> unenforced_choices = {};
 };
 
-// The keys of the file's top level.
+// The keys of proxy-config.json's top level.
 std::span<const ConfigKey> ConfigKeys();
+// The keys of policy.yaml's top level (policy_schema.cc).
+std::span<const ConfigKey> PolicyKeys();
 
 // Header names, lower case, that a credential rule may not write; a name ending in '*' stands for
 // all with that prefix.

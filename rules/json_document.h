@@ -12,7 +12,8 @@
 namespace sallyport::rules {
 
 // A JSON value that keeps what a checker of configuration needs and JSON libraries drop: the order
-// of keys, keys given twice, and where in the file each value stood relative to the others.
+// of keys, keys given twice, and where in the file each value stood. Also made from YAML, which has
+// the same values (yaml_document.h).
 struct JsonValue {
   enum class Kind : uint8_t { kNull, kBoolean, kInteger, kNumber, kString, kArray, kObject };
   struct Member;
@@ -26,6 +27,9 @@ struct JsonValue {
   std::vector<Member> members;
   // Ascends through the file.
   uint32_t order = 0;
+  // 1-based; 0 where the path alone says where a value stands, as in JSON.
+  int line = 0;
+  int column = 0;
 
   // The first member of that name; null if there is none.
   const JsonValue* Find(std::string_view key) const;
@@ -38,6 +42,9 @@ struct JsonValue::Member {
   JsonValue value;
   // The same key stood in the object before.
   bool repeated = false;
+  // Of the key, as JsonValue::line.
+  int line = 0;
+  int column = 0;
 };
 
 // Values nested deeper than this are an error: no configuration of ours is.

@@ -125,6 +125,9 @@ class NetworkPolicy {
   AddressDecision JudgeAddress(const IpAddress& address, const EndpointIndexes& endpoints,
                                const AddressDecision& listed) const;
 
+  // Whether every one of these endpoints says which addresses a name has to resolve into.
+  bool RestrictsAddresses(const EndpointIndexes& endpoints) const;
+
   std::span<const PolicyEntry> entries() const { return entries_; }
   std::span<const PolicyEndpoint> endpoints() const { return endpoints_; }
   // Who may use an endpoint; empty: any process.

@@ -20,8 +20,18 @@ class ProblemList {
  public:
   // `at` is the value concerned and `path` where it stands ("credentials[1].format").
   void Add(const JsonValue& at, std::string path, std::string message) {
-    problems_.emplace_back(at.order,
-                           Problem{.path = std::move(path), .message = std::move(message)});
+    problems_.emplace_back(at.order, Problem{.path = std::move(path),
+                                             .message = std::move(message),
+                                             .line = at.line,
+                                             .column = at.column});
+  }
+
+  // For what is wrong with the key rather than its value.
+  void AddAtKey(const JsonValue::Member& at, std::string path, std::string message) {
+    problems_.emplace_back(at.value.order, Problem{.path = std::move(path),
+                                                   .message = std::move(message),
+                                                   .line = at.line,
+                                                   .column = at.column});
   }
 
   bool empty() const { return problems_.empty(); }

@@ -65,10 +65,14 @@ HostDecision RuleSet::DecideHost(const Authority& authority) const {
 }
 
 bool RuleSet::Intercepts(const Authority& authority) const {
-  if (!tables_->intercept_all && !tables_->rule_domains.MatchesAny(authority)) return false;
-  if (tables_->bypass.MatchesAny(authority)) return false;
+  return (tables_->intercept_all || tables_->rule_domains.MatchesAny(authority)) &&
+         !Bypasses(authority);
+}
+
+bool RuleSet::Bypasses(const Authority& authority) const {
+  if (tables_->bypass.MatchesAny(authority)) return true;
   const std::optional<IpAddress>& address = authority.host.address;
-  return !address.has_value() || !tables_->bypass_ranges.FindNarrowest(*address).has_value();
+  return address.has_value() && tables_->bypass_ranges.FindNarrowest(*address).has_value();
 }
 
 AddressDecision RuleSet::JudgeAddress(const IpAddress& address, const HostDecision& host) const {
@@ -96,7 +100,8 @@ AddressDecision RuleSet::JudgeAddress(const IpAddress& address, const HostDecisi
   if (!found.has_value()) return {.allowed = true, .by = "default"};
   const bool guarded = kind != AddressClass::kOrdinary;
   if (guarded ? host.exact_host_and_port : host.exact_host) return {.allowed = true, .by = host.by};
-  return {.allowed = false, .by = blocked.labels[*found]};
+  return {
+      .allowed = false, .by = blocked.labels[*found], .by_default = tables_->blocked_by_default};
 }
 
 void RuleSet::FindRules(const Authority& authority, RuleIndexes* indexes) const {

@@ -34,6 +34,9 @@ struct AddressDecision {
   // "default", or HostDecision::by where an exact pattern made the exception. Lives as long as the
   // RuleSet.
   std::string_view by;
+  // Refused by what holds where the file has no blockedCIDRs: nobody's word, so that a policy may
+  // say otherwise.
+  bool by_default = false;
 };
 
 // Indexes into RuleSet::rules(), ascending.
@@ -59,6 +62,9 @@ class RuleSet {
   // The credential rules whose domain matches, in file order; methods, paths and sources are the
   // caller's to weigh.
   void FindRules(const Authority& authority, RuleIndexes* indexes) const;
+
+  // Whether bypassDomains or bypassCIDRs keep the host from being intercepted. Allocates nothing.
+  bool Bypasses(const Authority& authority) const;
 
   const std::vector<CredentialRule>& rules() const { return rules_; }
   bool log_allowed() const { return log_allowed_; }

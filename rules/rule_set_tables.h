@@ -41,6 +41,8 @@ struct RuleSet::Tables {
 
   LabelledRanges allowed_ranges;
   LabelledRanges blocked_ranges;
+  // `blocked_ranges` are not the file's own.
+  bool blocked_by_default = true;
 
   PatternSet bypass;
   CidrTable bypass_ranges;

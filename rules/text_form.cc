@@ -97,6 +97,62 @@ absl::Status CheckPlaceholder(std::string_view text) {
                   kMaxPlaceholder));
 }
 
+absl::Status CheckPolicyHost(std::string_view host) {
+  if (host.empty()) return absl::InvalidArgumentError("must not be empty");
+  if (HasControl(host)) return absl::InvalidArgumentError("control characters are not allowed");
+  if (host.starts_with('~')) {
+    return absl::InvalidArgumentError(
+        "a policy takes no regular expressions; name the host, or use a wildcard such as "
+        "\"*.example.com\"");
+  }
+  if (host.find("://") != host.npos) {
+    return absl::InvalidArgumentError("write the host alone, without a scheme or a path");
+  }
+  if (host.find('/') != host.npos) {
+    return absl::InvalidArgumentError(
+        "write the host alone; address ranges go under allowed_ips, paths into rules");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPolicyPath(std::string_view path) {
+  constexpr size_t kLongest = 4096;  // PATH_MAX
+  if (!path.starts_with('/')) {
+    return absl::InvalidArgumentError(
+        "must be an absolute path; '~' and variables are not expanded");
+  }
+  if (path.size() > kLongest) return absl::InvalidArgumentError("longer than 4096 bytes");
+  if (HasControl(path)) return absl::InvalidArgumentError("control characters are not allowed");
+  for (size_t start = 1; start <= path.size();) {
+    const size_t end = std::min(path.find('/', start), path.size());
+    if (path.substr(start, end - start) == "..") {
+      return absl::InvalidArgumentError("must not hold \"..\"; write where it leads to");
+    }
+    start = end + 1;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckNotRoot(std::string_view name) {
+  const bool digits = !name.empty() && name.find_first_not_of("0123456789") == name.npos;
+  if (digits) {
+    // The last one stands for "no change" in setresuid(2).
+    const bool zero = name.find_first_not_of('0') == name.npos;
+    const bool fits = name.size() < 10 || (name.size() == 10 && name < "4294967295");
+    if (!zero && fits && name[0] != '0') return absl::OkStatus();
+    return absl::InvalidArgumentError(zero ? "must not be root"
+                                           : "must be a name, or a number from 1 to 4294967294");
+  }
+  if (name == "root") return absl::InvalidArgumentError("must not be root");
+  // useradd(8), of shadow-utils.
+  const bool good = !name.empty() && name.size() <= 32 && !(name[0] >= '0' && name[0] <= '9') &&
+                    name[0] != '-' && std::all_of(name.begin(), name.end(), [](char c) {
+                      return IsLetterOrDigit(c) || c == '_' || c == '-' || c == '.';
+                    });
+  if (good) return absl::OkStatus();
+  return absl::InvalidArgumentError("must be a name, or a number from 1 to 4294967294");
+}
+
 // A name as a regular expression that does not mind case: "[Hh][Oo][Ss][Tt]".
 std::string CaselessRegex(std::string_view name) {
   std::string result;
@@ -136,6 +192,19 @@ absl::Status CheckText(std::string_view text, TextForm form) {
       return CheckHeaderName(text);
     case TextForm::kPlaceholder:
       return CheckPlaceholder(text);
+    case TextForm::kPolicyHost:
+      return CheckPolicyHost(text);
+    case TextForm::kPolicyPath:
+    case TextForm::kBinaryGlob:
+      return CheckPolicyPath(text);
+    case TextForm::kMethodOrAny:
+      if (IsToken(text)) return absl::OkStatus();
+      return absl::InvalidArgumentError("not a method, such as \"GET\", nor \"*\" for any");
+    case TextForm::kNotRoot:
+      return CheckNotRoot(text);
+    case TextForm::kParameterGlob:
+      if (!HasControl(text)) return absl::OkStatus();
+      return absl::InvalidArgumentError("control characters are not allowed");
     case TextForm::kAny:
     case TextForm::kPattern:
     case TextForm::kCidr:
@@ -175,6 +244,17 @@ std::string TextFormRegex(TextForm form) {
     }
     case TextForm::kTemplate:
       return R"(^[^\u0000-\u001f\u007f]*\$\{[^\u0000-\u001f\u007f]*\}[^\u0000-\u001f\u007f]*$)";
+    case TextForm::kPolicyHost:
+      return R"(^[^~/\u0000-\u0020\u007f%@][^/\u0000-\u0020\u007f%@]*$)";
+    case TextForm::kPolicyPath:
+    case TextForm::kBinaryGlob:
+      return R"(^(?!.*/\.\.(/|$))/[^\u0000-\u001f\u007f]*$)";
+    case TextForm::kMethodOrAny:
+      return fmt::format("^{}$", kTokenRegex);
+    case TextForm::kNotRoot:
+      return "^(?!root$)([A-Za-z_.][A-Za-z0-9_.-]{0,31}|[1-9][0-9]{0,9})$";
+    case TextForm::kParameterGlob:
+      return R"(^[^\u0000-\u001f\u007f]*$)";
     case TextForm::kPlaceholder:
       return fmt::format("^[!-~]{{{},{}}}$", kMinPlaceholder, kMaxPlaceholder);
   }
