@@ -483,19 +483,37 @@ KINDS = [
 
 def generate(seed, count):
     rng = random.Random(seed)
-    return [_make(rng, number) for number in range(count)]
+    decks = {verdict: _Deck(rng, verdict) for verdict in Verdict}
+    return [_make(rng, decks, number) for number in range(count)]
 
 
-def _make(rng, number):
+class _Deck:
+    """All oddities of one verdict, drawn in a random order so that each has its turn."""
+
+    def __init__(self, rng, verdict):
+        self._rng = rng
+        self._all = [
+            (index, entry) for index, (table, _) in enumerate(KINDS)
+            for entry in _of_verdict(table, verdict)
+        ]  # fmt: skip
+        self._left = []
+
+    def draw(self):
+        if not self._left:
+            self._left = self._rng.sample(self._all, len(self._all))
+        return self._left.pop()
+
+
+def _make(rng, decks, number):
     draft = _Draft(rng, number)
     # At most one oddity is more than odd, so that it alone is what a request is refused for.
-    verdict = rng.choices([SERVED, UNSURE, REFUSED], [5, 2, 3])[0]
-    worst = rng.choice([i for i, kind in enumerate(KINDS) if _of_verdict(kind[0], verdict)])
+    verdict = rng.choices([SERVED, UNSURE, REFUSED], [9, 2, 9])[0]
+    worst_kind, worst = decks[verdict].draw()
     names = []
     for index, (table, likelihood) in enumerate(KINDS):
-        if index != worst and rng.random() >= likelihood:
+        if index != worst_kind and rng.random() >= likelihood:
             continue
-        name, _, change = rng.choice(_of_verdict(table, verdict if index == worst else SERVED))
+        name, _, change = worst if index == worst_kind else rng.choice(_of_verdict(table, SERVED))
         change(draft)
         names.append(name)
     if draft.version == b"HTTP/1.0":
