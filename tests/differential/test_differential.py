@@ -138,6 +138,8 @@ def test_the_proxy_and_the_origin_understand_the_same(run):
         run.send(case)
     run.settle()
     emitted, understood, audit = run.emitted(), run.understood(), run.audit()
+    died = [n for n, replies in run.replies.items() if replies and _met_a_dying_connection(replies[0])]
+    assert len(died) <= 2 + COUNT // 200, f"the origin closes connections under requests: {died}"
     differences = []
     for case in cases:
         sent = without_retries(emitted.pop(case.number, []))
@@ -176,12 +178,15 @@ def check_case(run, case, replies, sent, seen, records):
     # Malformed: nothing of it leaves but a head whose body broke later, and nothing is served then.
     refused = first.error in ("bad_request", "header_too_large")
     assert case.verdict is not REFUSED or refused, "it was not refused"
-    assert case.verdict is not SERVED or first.error is None, "it was refused"
+    died = _met_a_dying_connection(first)
+    assert case.verdict is not SERVED or first.error is None or died, "it was refused"
     if refused:
         assert len(replies) == 1, "something behind a refused request was served"
         assert not seen, "the origin served what the proxy refused"
         assert not sent or (case.breaks_in_body and not any(r.is_whole for r in sent))
         sent = []
+    if died:
+        sent = sent[1:]
     passed = [reply for reply in replies if reply.error is None]
     assert len(sent) == len(passed), "replies and requests do not match"
     check_audit(replies, sent, records)
@@ -202,6 +207,11 @@ def check_case(run, case, replies, sent, seen, records):
     for request in sent:
         assert (request.method, request.target) == ("GET", f"/sentinel?{case.number}")
         assert request.is_whole and request.body == b"" and not request.all("content-length")
+
+
+def _met_a_dying_connection(reply):
+    """Servers close idle connections when they like, and a POST is not sent twice."""
+    return reply.error == "upstream_protocol" and b"closed the connection before" in reply.body
 
 
 def check_audit(replies, sent, records):
