@@ -60,8 +60,9 @@ def main(arguments):
         run = measure_all(options, folder)
     write(options.output, run)
     print((options.output / "benchmarks.md").read_text())
-    failed = [r for r in run["results"] if r["peer"].startswith(figures.US) and r["errors"]]
-    return 1 if failed else 0
+    # The page says what did not count; a test of the harness fails for it.
+    failed = [r for r in run["results"] if figures.why_it_does_not_count(r)]
+    return 1 if options.quick and failed else 0
 
 
 def measure_all(options, folder):
@@ -79,7 +80,7 @@ def measure_all(options, folder):
                    for result in rounds_of(load, present, bench, options)]
         extras = {} if options.loads else single_numbers(present, bench, options)
     finally:
-        bench.origin.stop()
+        bench.stop()
     setting["load_after"] = procfs.load_average()
     return {"setting": setting, "peers": [p["name"] for p in present], "results": results,
             "extras": extras}
@@ -135,7 +136,7 @@ def named(result, load, peer, number):
 def single_numbers(present, bench, options):
     ours = next(peer for peer in present if peer["name"] == figures.US)
     load = next(load for load in LOADS if load.name == "keep-alive-32")
-    start_ms, resident_mib = probes.start(bench, ours)
+    start_ms, resident_mib = probes.start(bench, load, ours)
     return {"system_calls": probes.system_calls(bench, load, ours, options.seconds),
             "allocations": probes.allocations(bench, load, ours, options.seconds),
             "start_ms": start_ms, "resident_mib": resident_mib}

@@ -43,6 +43,12 @@ class Samples:
         rounds = self._values.get((load, peer), {})
         return [rounds[number] for number in sorted(rounds)]
 
+    def problem(self, load, peer):
+        """Why a peer's measurements did not count; None where they did, or were not made."""
+        if self.of(load, peer):
+            return None
+        return next((why for *key, _, why in self.failures if key == [load, peer]), None)
+
     def median(self, load, peer):
         values = self.of(load, peer)
         return statistics.median(values) if values else None
@@ -59,7 +65,7 @@ class Samples:
 def why_it_does_not_count(result):
     """None for a result that counts."""
     if result["errors"]:
-        return f"{result['errors']} errors, the first: {result['first_error']}"
+        return f"errors: {result['errors']}, the first: {result['first_error']}"
     if not result["done"]:
         return "not one request came back"
     if result["load"] == "resumed" and result["resumed"] < 0.95 * result["opened"]:
@@ -76,7 +82,7 @@ def rows(samples, extras):
     table.append(_minting_row(samples))
     table.append(_latency_row(samples))
     for load, kib in (("idle", 16), ("idle-tunnel", 4)):
-        table.append(_absolute_row(_title(load), samples.median(load, US), kib, "KiB"))
+        table.append(_absolute_row(_title(load), samples.median(load, US), kib, "KiB", "not run"))
     for variant, base, limit, title in VARIANTS:
         table.append(_variant_row(samples, variant, base, limit, title))
     for name, limit, unit, title in EXTRAS:
@@ -92,6 +98,8 @@ RATIOS = [
     ("resumed", [("nginx", 0.9)]),
     ("bulk-down", [("nginx", 0.75)]),
     ("bulk-up", [("nginx", 0.9)]),
+    ("http2", [("nginx", 0.9)]),
+    ("http2-origin", [("nghttpx", 1.0)]),
     ("tunnel", [("Squid", 0.6)]),
 ]
 
@@ -110,10 +118,6 @@ EXTRAS = [
 ]
 
 NOT_YET = [
-    ("HTTP/2, 100 streams, 1 KiB, HTTP/1.1 origin", "0.9 × nginx",
-     "HTTP/2 has not landed in the proxy"),
-    ("HTTP/2, 100 streams, 1 KiB, HTTP/2 origin", "1 × nghttpx",
-     "HTTP/2 has not landed in the proxy"),
     ("scrubbing a 64 KiB reply", "1.05 × without", "scrubbing has not landed in the proxy"),
     ("resident after start, with gateway client", "30 MiB", "the gateway client has not landed"),
 ]
@@ -127,14 +131,15 @@ def _ratio_row(samples, load, other, limit):
     asked = f"{limit:g} × {other}"
     ratio = samples.ratio(load, US, other)
     if ratio is None:
-        return Row(_title(load), asked, f"no round with both sallyport and {other}", None)
+        why = samples.problem(load, US) or f"no round with both sallyport and {other}"
+        return Row(_title(load), asked, why, None)
     return Row(_title(load), asked, f"{ratio:.2f} ×{_excess(ratio, limit)}", ratio <= limit)
 
 
-def _absolute_row(title, value, limit, unit):
+def _absolute_row(title, value, limit, unit, without="not counted here"):
     asked = f"{limit:g} {unit}".strip()
     if value is None:
-        return Row(title, asked, "nothing here to measure it with", None)
+        return Row(title, asked, without, None)
     # An allocation now and then, as buffers find their size, is not one a request.
     met = value <= limit if limit else value < 0.005
     return Row(title, asked, f"{value:.3g} {unit}".strip() + _excess(value, limit), met)

@@ -19,6 +19,7 @@ class Load:
     quantity: str = "cpu"
     needs: tuple = ()
     tunnel: bool = False
+    http2_origin: bool = False
     mib: int = 0
     # Also run without a proxy, for what the proxy adds.
     baseline: bool = False
@@ -42,6 +43,7 @@ def _keep_alive(connections, **more):
 
 _BULK_DOWN = _keep_alive(1, path=f"/bytes/{BULK_MIB * MIB}", **{"reply-length": BULK_MIB * MIB})
 _BULK_UP = _keep_alive(1, path="/sink", upload=BULK_MIB * MIB, **{"reply-length": 0})
+_HTTP2 = {"workload": "http2", "connections": 100}
 _REQUEST = "µs CPU a request"
 _CONNECTION = "µs CPU a connection"
 _VOLUME = "ms CPU a MiB"
@@ -67,6 +69,9 @@ LOADS = [
     Load("latency", "p50 latency at 200 requests a second", "µs",
          {"workload": "paced", "connections": 8, "per-second": 200}, quantity="latency",
          baseline=True),
+    Load("http2", "HTTP/2, 100 streams, 1 KiB, HTTP/1.1 origin", _REQUEST, _HTTP2, needs=("http2",)),
+    Load("http2-origin", "HTTP/2, 100 streams, 1 KiB, HTTP/2 origin", _REQUEST, _HTTP2,
+         needs=("http2", "http2_origin"), http2_origin=True),
     Load("idle", "idle intercepted connection", "KiB",
          {"workload": "idle", "connections": IDLE_CONNECTIONS}, quantity="memory"),
     Load("idle-tunnel", "idle tunnel", "KiB",

@@ -18,10 +18,11 @@ PATIENCE_SECONDS = 120
 class Origin:
     """throughput_origin, from start to end."""
 
-    def __init__(self, programs, pki, cpus):
+    def __init__(self, programs, pki, cpus, http2):
+        command = [programs / "throughput_origin", "--certificate", pki.leaf,
+                   "--key", pki.leaf_key, "--authorization", f"Bearer {CREDENTIAL}"]
         self._process = subprocess.Popen(
-            [programs / "throughput_origin", "--certificate", pki.leaf, "--key", pki.leaf_key,
-             "--authorization", f"Bearer {CREDENTIAL}"],
+            command + ["--http2"] * http2,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         self.port = json.loads(self._process.stdout.readline())["port"]
@@ -37,26 +38,36 @@ class Bench:
     def __init__(self, programs, folder, pki, proxy_cpus, client_cpus):
         self.programs, self.folder, self.pki = programs, folder, pki
         self.proxy_cpus, self.client_cpus = proxy_cpus, client_cpus
-        self.origin = Origin(programs, pki, client_cpus)
+        self._origins = {http2: Origin(programs, pki, client_cpus, http2)
+                         for http2 in (False, True)}
         self.values = {
             "SALLYPORT": programs / "sallyport", "HOST": HOST, "TUNNEL_HOST": TUNNEL_HOST,
-            "CREDENTIAL": CREDENTIAL, "ORIGIN_PORT": self.origin.port, "CA": pki.ca,
+            "CREDENTIAL": CREDENTIAL, "CA": pki.ca,
             "CA_WITH_KEY": pki.ca_with_key, "LEAF": pki.leaf, "LEAF_KEY": pki.leaf_key,
             "LEAF_WITH_KEY": pki.leaf_with_key,
         }
         self._started = 0
 
-    def start(self, peer):
+    def stop(self):
+        for origin in self._origins.values():
+            origin.stop()
+
+    def origin_port(self, load):
+        return self._origins[load.http2_origin].port
+
+    def start(self, peer, load):
+        """The peer, set up for the origin of `load`."""
         self._started += 1
-        return peers.Running(peer, self.values, self.folder / f"peer-{self._started}",
-                             self.proxy_cpus)
+        values = {**self.values, "ORIGIN_PORT": self.origin_port(load),
+                  "ORIGIN_PROTOCOL": "h2" if load.http2_origin else "http/1.1"}
+        return peers.Running(peer, values, self.folder / f"peer-{self._started}", self.proxy_cpus)
 
     def measure(self, load, peer, seconds, observer=None):
         """Starts the peer, has the load done, and returns the result with the peer's expense.
 
         `observer(running)` is a context manager that is entered for the measured time.
         """
-        running = self.start(peer)
+        running = self.start(peer, load)
         try:
             with LoadClient(self, load, running, seconds) as client:
                 return client.run(observer)
@@ -74,15 +85,16 @@ class LoadClient:
 
     def __init__(self, bench, load, running, seconds):
         self._running = running
-        flags = {"target": f"{HOST}:{bench.origin.port}", "ca": bench.pki.ca, "seconds": seconds,
+        origin_port = bench.origin_port(load)
+        flags = {"target": f"{HOST}:{origin_port}", "ca": bench.pki.ca, "seconds": seconds,
                  "warm-up": min(seconds, 0.5), "credential": "no", "authorization": PLACEHOLDER}
         if running is None:
-            flags.update({"peer": f"127.0.0.1:{bench.origin.port}", "direct": True})
+            flags.update({"peer": f"127.0.0.1:{origin_port}", "direct": True})
         else:
             flags["peer"] = running.address
             flags["direct"] = running.peer["mode"] == "direct"
             if load.tunnel:
-                flags["target"] = f"{TUNNEL_HOST}:{bench.origin.port}"
+                flags["target"] = f"{TUNNEL_HOST}:{origin_port}"
             else:
                 flags["ca"] = running.client_ca
                 flags["credential"] = "yes"

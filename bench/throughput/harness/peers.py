@@ -15,8 +15,11 @@ A peer is a folder with a peer.json:
   client_authorization  what its clients send; without it a placeholder
   tunnels               whether it tunnels @TUNNEL_HOST@ without opening its TLS
   mints                 whether it answers CONNECT and TLS for any host under @HOST@ by itself
+  http2                 whether its clients can speak HTTP/2
+  http2_origin          whether it speaks HTTP/2 with the origin
 
-Everywhere @NAME@ stands for a value of this run: PORT (to listen on, at 127.0.0.1), ORIGIN_PORT, HOST,
+Everywhere @NAME@ stands for a value of this run: PORT (to listen on, at 127.0.0.1), ORIGIN_PORT,
+ORIGIN_PROTOCOL (h2 or http/1.1), HOST,
 TUNNEL_HOST, CREDENTIAL (to inject: Authorization: Bearer CREDENTIAL), FOLDER, CA, CA_WITH_KEY, LEAF,
 LEAF_KEY, LEAF_WITH_KEY (PEM files for HOST), SALLYPORT (the program under test).
 """
@@ -105,8 +108,8 @@ class Running:
     def cpu_seconds(self):
         return procfs.cpu_seconds(self.pids)
 
-    def resident_kib(self):
-        return procfs.resident_kib(self.pids)
+    def resident_kib(self, kind=procfs.PROPORTIONAL):
+        return procfs.memory_kib(self.pids, kind)
 
     def stop(self):
         # The session is the proxy's own: this ends what it started too, and nothing else.

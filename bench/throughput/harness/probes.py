@@ -1,13 +1,15 @@
 """Single numbers that are not CPU time: system calls, allocations, the way to readiness."""
 
 import re
-import signal
 import shutil
+import signal
 import statistics
 import struct
 import subprocess
 import tempfile
 from contextlib import contextmanager
+
+from harness import procfs
 
 STARTS = 10
 
@@ -53,13 +55,13 @@ def allocations(bench, load, peer, seconds):
         return (counts[1] - counts[0]) / result["done"]
 
 
-def start(bench, peer):
+def start(bench, load, peer):
     """Medians over some starts: milliseconds to readiness, and MiB resident then."""
     times, sizes = [], []
     for _ in range(STARTS):
-        running = bench.start(peer)
+        running = bench.start(peer, load)
         times.append(running.start_seconds * 1e3)
-        sizes.append(running.resident_kib() / 1024)
+        sizes.append(running.resident_kib(procfs.RESIDENT) / 1024)
         running.stop()
     return statistics.median(times), statistics.median(sizes)
 

@@ -32,16 +32,21 @@ def cpu_seconds(pids):
     return sum(time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED) for pid in pids)
 
 
-def resident_kib(pids):
-    """Memory of all `pids` together; what they share is counted once (PSS)."""
-    return sum(_proportional_kib(pid) for pid in pids)
+# Of smaps_rollup in proc(5): with shared pages divided by how many share them, so that processes can be
+# added up; or as one process's alone.
+PROPORTIONAL, RESIDENT = "Pss", "Rss"
 
 
-def _proportional_kib(pid):
+def memory_kib(pids, kind):
+    """Memory of all `pids` together."""
+    return sum(_memory_kib(pid, kind) for pid in pids)
+
+
+def _memory_kib(pid, kind):
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1])
-    raise ValueError(f"no Pss of process {pid}")
+    raise ValueError(f"no {kind} of process {pid}")
 
 
 def load_average():

@@ -3,11 +3,11 @@
 namespace sallyport::bench {
 namespace {
 
-class ClosedLoop final : public Workload, public Connection::Owner {
+class ClosedLoop final : public Workload, public Http1Connection::Owner {
  public:
   ClosedLoop(Setting* setting, int connections, Reuse reuse) : setting_(setting), reuse_(reuse) {
     for (int i = 0; i < connections; ++i) {
-      connections_.push_back(std::make_unique<Connection>(
+      connections_.push_back(std::make_unique<Http1Connection>(
           &setting->loop, &setting->route, &setting->exchange, setting->request_head, this));
     }
   }
@@ -20,7 +20,7 @@ class ClosedLoop final : public Workload, public Connection::Owner {
   }
 
  private:
-  void Begin(Connection& connection) {
+  void Begin(Http1Connection& connection) {
     connection.due = Clock::now();
     if (connection.is_open()) {
       connection.Send();
@@ -29,7 +29,7 @@ class ClosedLoop final : public Workload, public Connection::Owner {
     }
   }
 
-  void OnOpen(Connection& connection) override {
+  void OnOpen(Http1Connection& connection) override {
     ++tally_.opened;
     if (connection.resumed()) ++tally_.resumed;
     if (reuse_ == Reuse::kHandshake) {
@@ -39,14 +39,14 @@ class ClosedLoop final : public Workload, public Connection::Owner {
     }
   }
 
-  void OnReply(Connection& connection) override { Finish(connection); }
+  void OnReply(Http1Connection& connection) override { Finish(connection); }
 
-  void OnFailure(Connection& connection, std::string_view reason) override {
+  void OnFailure(Http1Connection& connection, std::string_view reason) override {
     tally_.Error(reason);
     Next(connection);
   }
 
-  void Finish(Connection& connection) {
+  void Finish(Http1Connection& connection) {
     ++tally_.done;
     tally_.latency.Add(Clock::now() - connection.due);
     if (reuse_ != Reuse::kConnection) connection.Close();
@@ -54,7 +54,7 @@ class ClosedLoop final : public Workload, public Connection::Owner {
   }
 
   // Where everything fails there is no use in going on.
-  void Next(Connection& connection) {
+  void Next(Http1Connection& connection) {
     if (Clock::now() < until_ && tally_.errors < kTooManyErrors) {
       Begin(connection);
     } else {
@@ -66,7 +66,7 @@ class ClosedLoop final : public Workload, public Connection::Owner {
 
   Setting* setting_;
   Reuse reuse_;
-  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<Http1Connection>> connections_;
   uint64_t next_number_ = 0;
   TimePoint until_;
   size_t under_way_ = 0;

@@ -3,11 +3,11 @@
 namespace sallyport::bench {
 namespace {
 
-class Idle final : public Workload, public Connection::Owner {
+class Idle final : public Workload, public Http1Connection::Owner {
  public:
   Idle(Setting* setting, int connections) : setting_(setting) {
     for (int i = 0; i < connections; ++i) {
-      connections_.push_back(std::make_unique<Connection>(
+      connections_.push_back(std::make_unique<Http1Connection>(
           &setting->loop, &setting->route, &setting->exchange, setting->request_head, this));
     }
   }
@@ -27,17 +27,17 @@ class Idle final : public Workload, public Connection::Owner {
     ++next_;
   }
 
-  void OnOpen(Connection& connection) override {
+  void OnOpen(Http1Connection& connection) override {
     ++tally_.opened;
     connection.Send();
   }
 
-  void OnReply(Connection&) override {
+  void OnReply(Http1Connection&) override {
     ++tally_.done;
     Next();
   }
 
-  void OnFailure(Connection&, std::string_view reason) override {
+  void OnFailure(Http1Connection&, std::string_view reason) override {
     tally_.Error(reason);
     Next();
   }
@@ -48,7 +48,7 @@ class Idle final : public Workload, public Connection::Owner {
   }
 
   Setting* setting_;
-  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<Http1Connection>> connections_;
   size_t next_ = 0;
   size_t under_way_ = 0;
 };

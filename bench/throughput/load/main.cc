@@ -50,9 +50,10 @@ Options Parse(int argc, char** argv) {
   app.add_flag("--numbered-hosts", options.numbered_hosts, "A host of its own for each connection");
   app.add_option("--ca", options.ca_file, "Trusted certificates, and no others")->required();
   app.add_option("--workload", options.workload,
-                 "keep-alive, new-connection, resumed, handshake, paced or idle")
+                 "keep-alive, new-connection, resumed, handshake, paced, idle or http2")
       ->capture_default_str();
-  app.add_option("--connections", options.connections)->capture_default_str();
+  app.add_option("--connections", options.connections, "Or streams, with http2")
+      ->capture_default_str();
   app.add_option("--per-second", options.per_second, "Requests, when paced")->capture_default_str();
   app.add_option("--path", options.path)->capture_default_str();
   app.add_option("--upload", options.upload, "Bytes to send with PUT; 0 is GET");
@@ -113,6 +114,7 @@ std::unique_ptr<Workload> Make(const Options& options, Setting* setting) {
     return MakeClosedLoop(setting, connections, Reuse::kHandshake);
   if (options.workload == "paced") return MakePaced(setting, connections, options.per_second);
   if (options.workload == "idle") return MakeIdle(setting, connections);
+  if (options.workload == "http2") return MakeHttp2Streams(setting, connections);
   Fatal(fmt::format("no workload '{}'", options.workload));
 }
 
@@ -168,8 +170,8 @@ int Main(int argc, char** argv) {
   // The kernel may be 50 µs late for a timer otherwise, which is as much as a proxy takes.
   prctl(PR_SET_TIMERSLACK, 1);
 
-  const ca::SslCtxPtr context =
-      MakeClientContext(options.ca_file, "http/1.1", &Connection::TakeSession);
+  const ca::SslCtxPtr context = MakeClientContext(
+      options.ca_file, options.workload == "http2" ? "h2" : "http/1.1", &Channel::TakeSession);
   Setting setting;
   Prepare(options, context.get(), setting);
   const std::unique_ptr<Workload> workload = Make(options, &setting);

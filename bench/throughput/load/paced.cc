@@ -3,14 +3,14 @@
 namespace sallyport::bench {
 namespace {
 
-class Paced final : public Workload, public Connection::Owner {
+class Paced final : public Workload, public Http1Connection::Owner {
  public:
   Paced(Setting* setting, int connections, double per_second)
       : setting_(setting),
         interval_(
             std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1 / per_second))) {
     for (int i = 0; i < connections; ++i) {
-      connections_.push_back(std::make_unique<Connection>(
+      connections_.push_back(std::make_unique<Http1Connection>(
           &setting->loop, &setting->route, &setting->exchange, setting->request_head, this));
     }
   }
@@ -37,7 +37,7 @@ class Paced final : public Workload, public Connection::Owner {
 
   void SendWaiting() {
     while (!waiting_.empty() && !idle_.empty()) {
-      Connection* connection = idle_.back();
+      Http1Connection* connection = idle_.back();
       idle_.pop_back();
       connection->due = waiting_.front();
       waiting_.pop_front();
@@ -46,14 +46,14 @@ class Paced final : public Workload, public Connection::Owner {
     }
   }
 
-  void OnOpen(Connection& connection) override {
+  void OnOpen(Http1Connection& connection) override {
     ++tally_.opened;
     if (connection.resumed()) ++tally_.resumed;
     --under_way_;
     idle_.push_back(&connection);
   }
 
-  void OnReply(Connection& connection) override {
+  void OnReply(Http1Connection& connection) override {
     --under_way_;
     ++tally_.done;
     tally_.latency.Add(Clock::now() - connection.due);
@@ -67,7 +67,7 @@ class Paced final : public Workload, public Connection::Owner {
 
   // The connection stays away: the run counts for nothing anyway. Without any left, neither can
   // what waits be sent.
-  void OnFailure(Connection&, std::string_view reason) override {
+  void OnFailure(Http1Connection&, std::string_view reason) override {
     --under_way_;
     tally_.Error(reason);
     if (under_way_ == 0 && idle_.empty()) waiting_.clear();
@@ -75,8 +75,8 @@ class Paced final : public Workload, public Connection::Owner {
 
   Setting* setting_;
   Duration interval_;
-  std::vector<std::unique_ptr<Connection>> connections_;
-  std::vector<Connection*> idle_;
+  std::vector<std::unique_ptr<Http1Connection>> connections_;
+  std::vector<Http1Connection*> idle_;
   std::deque<TimePoint> waiting_;
   size_t under_way_ = 0;
 };

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/throughput/load/connection.h"
+#include "bench/throughput/load/http1_connection.h"
 #include "bench/throughput/load/tally.h"
 #include "bench/throughput/wire/clock.h"
 
@@ -51,6 +51,9 @@ std::unique_ptr<Workload> MakePaced(Setting* setting, int connections, double pe
 
 // Opens `connections`, sends one request on each, and keeps them. The first Run does it all.
 std::unique_ptr<Workload> MakeIdle(Setting* setting, int connections);
+
+// One HTTP/2 connection that has `streams` requests under way at any time.
+std::unique_ptr<Workload> MakeHttp2Streams(Setting* setting, int streams);
 
 }  // namespace sallyport::bench
 

@@ -33,9 +33,23 @@ void OriginConnection::OnSocketEvent() {
       return;
     }
     secured_ = true;
+    if (tls_.protocol() == "h2") http2_ = std::make_unique<Http2Server>(expected_authorization_);
   }
+  if (http2_) return ServeHttp2();
   bool going_on = true;
   while (going_on) going_on = reply_head_.empty() ? ReadMore() : WriteReply();
+}
+
+void OriginConnection::ServeHttp2() {
+  while (true) {
+    const IoResult result = tls_.Read(read_buffer);
+    if (result.io == Io::kWouldBlock) break;
+    if (result.io != Io::kDone || !http2_->Take({read_buffer.data(), result.bytes})) {
+      Close();
+      return;
+    }
+  }
+  if (!http2_->Write(tls_)) Close();
 }
 
 bool OriginConnection::ReadMore() {
@@ -113,6 +127,7 @@ bool OriginConnection::WriteReply() {
 }
 
 bool OriginConnection::Close() {
+  http2_.reset();
   tls_.Close();
   socket_.Reset();
   return false;

@@ -2,16 +2,19 @@
 #define SALLYPORT_BENCH_THROUGHPUT_ORIGIN_CONNECTION_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/unique_fd.h"
+#include "bench/throughput/origin/http2_server.h"
 #include "bench/throughput/wire/event_loop.h"
 #include "bench/throughput/wire/tls_stream.h"
 
 namespace sallyport::bench {
 
-// One connection to the origin: TLS and HTTP/1.1, one request after the other.
+// One connection to the origin: TLS, then HTTP/2 where ALPN agreed on it, and otherwise HTTP/1.1,
+// one request after the other.
 //
 //   GET /bytes/N    N bytes of the body pattern
 //   PUT /sink       reads a body with a Content-Length and says in X-Received how much of it was
@@ -31,6 +34,7 @@ class OriginConnection final : public Watcher {
   void OnSocketEvent() override;
 
  private:
+  void ServeHttp2();
   // Each returns whether there is something to go on with.
   bool ReadMore();
   bool TakeBytes(std::string_view bytes);
@@ -44,6 +48,7 @@ class OriginConnection final : public Watcher {
   TlsStream tls_;
   std::string_view expected_authorization_;
   bool secured_ = false;
+  std::unique_ptr<Http2Server> http2_;
 
   std::string head_;           // of the request, as far as it is here
   bool credential_ = false;    // of the request

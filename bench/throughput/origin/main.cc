@@ -90,10 +90,12 @@ int Main(int argc, char** argv) {
   std::string certificate_file;
   std::string key_file;
   std::string authorization;
+  bool http2 = false;
   CLI::App app("A TLS origin that says whether it received the credential");
   app.add_option("--certificate", certificate_file, "Its chain, PEM")->required();
   app.add_option("--key", key_file, "PEM")->required();
   app.add_option("--authorization", authorization, "The header value that must arrive")->required();
+  app.add_flag("--http2", http2, "Speak HTTP/2 with whoever offers it");
   CLI11_PARSE(app, argc, argv);
 
   signal(SIGPIPE, SIG_IGN);
@@ -103,7 +105,8 @@ int Main(int argc, char** argv) {
   setrlimit(RLIMIT_NOFILE, &limit);
 
   EventLoop loop;
-  const ca::SslCtxPtr context = MakeServerContext(certificate_file, key_file);
+  const ca::SslCtxPtr context =
+      MakeServerContext(certificate_file, key_file, http2 ? "h2" : "http/1.1");
   Listener listener(&loop, context.get(), authorization);
   Parent parent(&loop);
   std::printf("{\"port\":%d}\n", listener.port());

@@ -26,13 +26,18 @@ ca::SslCtxPtr MakeContext(const SSL_METHOD* method) {
   return context;
 }
 
-// The one protocol that the origin speaks.
+// The form of ALPN's lists: each name behind its length (RFC 7301 section 3.1).
+std::string ProtocolList(std::string_view name) {
+  return static_cast<char>(name.size()) + std::string(name);
+}
+
+// `own` is the protocol list of the server.
 int SelectProtocol(SSL*, const unsigned char** out, unsigned char* out_length,
-                   const unsigned char* offered, unsigned offered_length, void*) {
-  static constexpr std::string_view kProtocols("\x08http/1.1");
+                   const unsigned char* offered, unsigned offered_length, void* own) {
+  const auto& list = *static_cast<const std::string*>(own);
   const int found = SSL_select_next_proto(const_cast<unsigned char**>(out), out_length,
-                                          reinterpret_cast<const unsigned char*>(kProtocols.data()),
-                                          kProtocols.size(), offered, offered_length);
+                                          reinterpret_cast<const unsigned char*>(list.data()),
+                                          list.size(), offered, offered_length);
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
@@ -118,21 +123,24 @@ ca::SslCtxPtr MakeClientContext(const std::string& ca_file, std::string_view alp
   SSL_CTX_set_session_cache_mode(context.get(),
                                  SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
   SSL_CTX_sess_set_new_cb(context.get(), on_session);
-  // The list's form: each name behind its length (RFC 7301 section 3.1).
-  const std::string list = static_cast<char>(alpn.size()) + std::string(alpn);
+  const std::string list = ProtocolList(alpn);
   SSL_CTX_set_alpn_protos(context.get(), reinterpret_cast<const unsigned char*>(list.data()),
                           list.size());
   return context;
 }
 
-ca::SslCtxPtr MakeServerContext(const std::string& certificate_file, const std::string& key_file) {
+ca::SslCtxPtr MakeServerContext(const std::string& certificate_file, const std::string& key_file,
+                                std::string_view alpn) {
   ca::SslCtxPtr context = MakeContext(TLS_server_method());
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_file.c_str()) != 1 ||
       SSL_CTX_use_PrivateKey_file(context.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
     FatalTls("cannot use the certificate or its key");
   }
-  SSL_CTX_set_alpn_select_cb(context.get(), SelectProtocol, nullptr);
+  // One server context a program, for as long as it runs.
+  static std::string list;
+  list = ProtocolList(alpn);
+  SSL_CTX_set_alpn_select_cb(context.get(), SelectProtocol, &list);
   return context;
 }
 

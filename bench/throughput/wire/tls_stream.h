@@ -59,8 +59,9 @@ class TlsStream {
 // returning 1.
 ca::SslCtxPtr MakeClientContext(const std::string& ca_file, std::string_view alpn,
                                 int (*on_session)(SSL*, SSL_SESSION*));
-// A server context with one certificate; by ALPN it takes "http/1.1".
-ca::SslCtxPtr MakeServerContext(const std::string& certificate_file, const std::string& key_file);
+// A server context with one certificate, which agrees to `alpn` when a client offers it.
+ca::SslCtxPtr MakeServerContext(const std::string& certificate_file, const std::string& key_file,
+                                std::string_view alpn);
 
 }  // namespace sallyport::bench
 
