@@ -6,8 +6,9 @@ The proxy writes requests anew, in one form; what is not in that form is a mista
 import re
 from dataclasses import dataclass
 
-_REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\*|/[^\x00-\x20\x7f#]*) HTTP/1\.1")
-_FIELD_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ((?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)")
+_TOKEN = r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)"
+_REQUEST_LINE = re.compile(_TOKEN + r" (\*|/[^\x00-\x20\x7f#]*) HTTP/1\.1")
+_FIELD_LINE = re.compile(_TOKEN + r": ((?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)")
 _CHUNK_LINE = re.compile(rb"([1-9a-f][0-9a-f]*|0)\r\n")
 
 

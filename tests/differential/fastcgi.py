@@ -29,7 +29,8 @@ class Understood:
         return {key: ", ".join(values) for key, values in joined.items()}
 
     def __repr__(self):
-        return f"<{self.get('REQUEST_METHOD')} {self.get('REQUEST_URI')} {self.fields()} {self.body}>"
+        line = f"{self.get('REQUEST_METHOD')} {self.get('REQUEST_URI')}"
+        return f"<{line} {self.fields()} {self.body}>"
 
 
 class FastCgiProgram:

@@ -52,7 +52,8 @@ class OddRequest:
         )
 
     def __str__(self):
-        return f"case {self.number} ({', '.join(self.oddities)}; {self.verdict.name}): {self.data!r}"
+        what = ", ".join(self.oddities)
+        return f"case {self.number} ({what}; {self.verdict.name}): {self.data!r}"
 
 
 class _Draft:
@@ -130,20 +131,23 @@ def _target(path, verdict=SERVED, root=ROOT):
 
 
 TARGETS = [
-    *[_target(p) for p in (b"/", b"//", b"/a//b", b"/a/", b"/./a", b"/a/./b", b"/a/../b", b"/a/..")],
-    *[_target(p) for p in (b"/a/%2e%2e/b", b"/a%2fb", b"/%41", b"/%c3%a9", b"/a;p=1/b;q", b"/...")],
+    *[_target(p) for p in (b"/", b"//", b"/a//b", b"/a/", b"/./a", b"/a/./b", b"/a/../b")],
+    *[_target(p) for p in (b"/a/%2e%2e/b", b"/a%2fb", b"/%41", b"/%c3%a9", b"/a;p=1/b;q")],
+    *[_target(p) for p in (b"/...", b"/a/..", b"/.")],
     *[_target(p) for p in (b"/a?b?c", b"/?", b"/?a=%zz", b"/?a=../../b", b"/a?x=http://b.test/")],
     *[_target(p) for p in (b"/caf\xe9", b"/\xff", b"//other.test/x", b"/http://other.test/x")],
     *[_target(p) for p in (b"/" + b"x" * 5000, b"/?" + b"y" * 5000, b"/a:b@c", b"/~a!$&'()*+,=")],
-    *[_target(p, UNSURE) for p in (b'/"', b"/<>", b"/a|b", b"/a\\b", b"/^`{}", b"/..%2fa", b"/%00")],
-    *[_target(p, UNSURE) for p in (b"/a%0d%0aX:b", b"/%252e%252e/a", b"/a/..;/b", b"?q", b"")],
+    *[_target(p, UNSURE) for p in (b'/"', b"/<>", b"/a|b", b"/a\\b", b"/^`{}", b"/%00")],
+    *[_target(p, UNSURE) for p in (b"/..%2fa", b"/a%0d%0aX:b", b"/a/..;/b", b"?q", b"")],
+    _target(b"/%252e%252e/a", UNSURE),
     *[_target(p, UNSURE, b"") for p in (b"http://api.test/x", b"HTTP://api.test/x")],
     *[_target(p, UNSURE, b"") for p in (b"http://api.test:80/x", b"http://other.test/x")],
     *[_target(p, REFUSED) for p in (b"/../a", b"/a/../../b", b"/%2e%2e/a", b"/.%2E/a", b"/..")],
     *[_target(p, REFUSED) for p in (b"/a b", b"/a\tb", b"/\0", b"/\x7f", b"/#f", b"/a#", b"/\x1f")],
     *[_target(p, REFUSED) for p in (b"/%zz", b"/%", b"/a%4")],
     *[_target(p, REFUSED, b"") for p in (b"*", b"a", b"api.test/a", b"http:/a", b"http:///a")],
-    *[_target(p, REFUSED, b"") for p in (b"http://u@api.test/", b"http://api.test\\a/", b"ftp://a/")],
+    *[_target(p, REFUSED, b"") for p in (b"http://u@api.test/", b"http://api.test\\a/")],
+    _target(b"ftp://api.test/", REFUSED, b""),
 ]
 
 
@@ -399,8 +403,9 @@ LENGTH = b"Content-Length: %d" % len(BODY)
 
 FRAMINGS = [
     *[_length(v, SERVED) for v in (b" 11", b"11", b" \t11 ", b" 011", b" 00000000000000000011")],
-    *[_length(v, REFUSED) for v in (b" +11", b" -11", b" 11,11", b" 11, 11", b" 0xb", b"", b" 11;")],
-    *[_length(v, REFUSED) for v in (b" 1 1", b" 11.0", b" 1e1", b" 18446744073709551627", b" \x0b11")],
+    *[_length(v, REFUSED) for v in (b" +11", b" -11", b" 11,11", b" 11, 11", b" 0xb", b"")],
+    *[_length(v, REFUSED) for v in (b" 11;", b" 1 1", b" 11.0", b" 1e1", b" \x0b11")],
+    _length(b" 18446744073709551627", REFUSED),
     _body("no body of length 0", SERVED, b"Content-Length: 0", body=b""),
     _body("no body at all", SERVED, body=b""),
     _body("equal lengths", REFUSED, LENGTH, LENGTH),
@@ -462,9 +467,10 @@ def _expect(value, verdict):
     return (f"Expect {value!r}", verdict, change)
 
 
-EXPECTS = [_expect(b"100-continue", SERVED), _expect(b"100-Continue", SERVED), _expect(b"x", SERVED)]
+EXPECTS = [_expect(v, SERVED) for v in (b"100-continue", b"100-Continue", b"x")]
 
-# With how likely a request is to have one of the kind. Framing comes last: a body makes a GET a POST.
+# With how likely a request is to have one of the kind. Framing comes last: a body makes a GET a
+# POST.
 KINDS = [
     (METHODS, 0.3),
     (TARGETS, 0.5),
