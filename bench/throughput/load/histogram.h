@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 
 namespace sallyport::bench {
@@ -22,7 +23,7 @@ class Histogram {
 
   // The duration that `share` (0 to 1) of all durations do not exceed; 0 without any.
   std::chrono::nanoseconds Quantile(double share) const {
-    const auto wanted = static_cast<uint64_t>(share * static_cast<double>(total_) + 0.5);
+    const auto wanted = static_cast<uint64_t>(std::ceil(share * static_cast<double>(total_)));
     uint64_t seen = 0;
     for (size_t bucket = 0; bucket < counts_.size(); ++bucket) {
       seen += counts_[bucket];

@@ -1,3 +1,4 @@
+#include <fmt/core.h>
 #include <nghttp2/nghttp2.h>
 
 #include <array>

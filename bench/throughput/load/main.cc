@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>

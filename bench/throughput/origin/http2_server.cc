@@ -1,5 +1,8 @@
 #include "bench/throughput/origin/http2_server.h"
 
+#include <fmt/core.h>
+
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>

@@ -1,5 +1,7 @@
 #include "bench/throughput/wire/fatal.h"
 
+#include <fmt/core.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>

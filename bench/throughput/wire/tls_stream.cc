@@ -1,8 +1,10 @@
 #include "bench/throughput/wire/tls_stream.h"
 
+#include <fmt/core.h>
 #include <openssl/err.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "base/status.h"
 #include "bench/throughput/wire/fatal.h"
