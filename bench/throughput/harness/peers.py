@@ -15,6 +15,7 @@ A peer is a folder with a peer.json:
   client_authorization  what its clients send; without it a placeholder
   tunnels               whether it tunnels @TUNNEL_HOST@ without opening its TLS
   mints                 whether it answers CONNECT and TLS for any host under @HOST@ by itself
+  set_ups               whether harness/variants.py knows how to vary it
   http2                 whether its clients can speak HTTP/2
   http2_origin          whether it speaks HTTP/2 with the origin
 

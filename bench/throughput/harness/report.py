@@ -32,6 +32,9 @@ def markdown(run):
     samples = figures.Samples(run["results"])
     parts = [INTRODUCTION.format(**run["setting"])]
     parts.append("## Costs\n\n" + _costs(samples, run["peers"]))
+    set_ups = _set_ups(samples)
+    if set_ups:
+        parts.append("## Set up in other ways\n\n" + set_ups)
     parts.append("## Figures to reach\n\n" + _figures(samples, run))
     parts.append("## Throughput and latency\n\nRequests a second, and the p50 and p99 of their latency, medians of the rounds. "
                  "Client and origin share a CPU, which may be what sets the pace.\n\n"
@@ -45,7 +48,7 @@ def picture(run, yardstick="nginx"):
     samples, panels = figures.Samples(run["results"]), []
     for load in LOADS:
         unit = samples.median(load.name, yardstick)
-        if not unit or load.quantity == "latency":
+        if not unit or load.quantity == "latency" or load.variants:
             continue
         bars = []
         for peer in run["peers"]:
@@ -62,9 +65,19 @@ def _costs(samples, peers):
     lines = []
     for load in LOADS:
         cells = [_cell(samples.of(load.name, peer)) for peer in peers]
-        if any(cells):
+        if any(cells) and not load.variants:
             lines.append([load.title, load.unit, *(cell or "" for cell in cells)])
     return _table(["load", "unit", *peers], lines)
+
+
+def _set_ups(samples):
+    lines = []
+    for load in LOADS:
+        for name in (figures.US, *(f"{figures.US}, {variant}" for variant in load.variants)):
+            cell = _cell(samples.of(load.name, name)) if load.variants else None
+            if cell:
+                lines.append([load.title, name, cell])
+    return _table(["load", "set-up", "µs CPU a request"], lines) if lines else ""
 
 
 def _figures(samples, run):
@@ -76,7 +89,7 @@ def _figures(samples, run):
 def _throughput(run):
     lines = []
     for load in LOADS:
-        if load.quantity == "memory":
+        if load.quantity == "memory" or load.variants:
             continue
         for peer in [*run["peers"], "no proxy"]:
             good = [r for r in run["results"] if (r["load"], r["peer"]) == (load.name, peer)
