@@ -136,7 +136,7 @@ def named(result, load, peer, number):
 def single_numbers(present, bench, options):
     ours = next(peer for peer in present if peer["name"] == figures.US)
     load = next(load for load in LOADS if load.name == "keep-alive-32")
-    start_ms, resident_mib = probes.start(bench, load, ours)
+    start_ms, resident_mib = probes.start(bench, load, ours, times=min(options.rounds, 10))
     return {"system_calls": probes.system_calls(bench, load, ours, options.seconds),
             "allocations": probes.allocations(bench, load, ours, options.seconds),
             "start_ms": start_ms, "resident_mib": resident_mib}

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 
 from harness import procfs
 
-STARTS = 10
-
 
 def system_calls(bench, load, peer, seconds):
     """System calls for each unit of work, or None where nothing can count them."""
@@ -55,15 +53,15 @@ def allocations(bench, load, peer, seconds):
         return (counts[1] - counts[0]) / result["done"]
 
 
-def start(bench, load, peer):
+def start(bench, load, peer, times):
     """Medians over some starts: milliseconds to readiness, and MiB resident then."""
-    times, sizes = [], []
-    for _ in range(STARTS):
+    durations, sizes = [], []
+    for _ in range(times):
         running = bench.start(peer, load)
-        times.append(running.start_seconds * 1e3)
+        durations.append(running.start_seconds * 1e3)
         sizes.append(running.resident_kib(procfs.RESIDENT) / 1024)
         running.stop()
-    return statistics.median(times), statistics.median(sizes)
+    return statistics.median(durations), statistics.median(sizes)
 
 
 def _perf_works():
