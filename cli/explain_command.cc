@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "cli/config_path.h"
 #include "cli/explanation.h"
+#include "cli/policy_choice.h"
 #include "rules/proxy_config.h"
 
 namespace sallyport::cli {
@@ -20,6 +21,7 @@ namespace {
 
 struct ExplainOptions {
   std::string config;
+  std::string policy;
   std::string method = "GET";
   bool json = false;
   std::string url;
@@ -74,7 +76,12 @@ int RunExplain(const ExplainOptions& options) {
   }
   const std::shared_ptr<const rules::RuleSet> rules = LoadRules(options.config);
   if (rules == nullptr) return 1;
-  const Explanation explanation = Explain(*rules, *request, ProbeSource);
+  const absl::StatusOr<PolicyChoice> choice = ChoosePolicyForProxy(options.policy);
+  if (!choice.ok()) {
+    fmt::print(stderr, "{}\n", Message(choice.status()));
+    return 1;
+  }
+  const Explanation explanation = Explain(*rules, choice->policy.get(), *request, ProbeSource);
   fmt::print("{}", options.json ? FormatAsJson(*request, explanation)
                                 : FormatForPeople(*request, explanation));
   return 0;
@@ -87,6 +94,9 @@ void AddExplainCommand(CLI::App& app, std::function<int()>* action) {
   auto options = std::make_shared<ExplainOptions>();
   command->add_option("--config", options->config, "proxy-config.json to judge by")
       ->envname("SALLYPORT_CONFIG")
+      ->type_name("FILE");
+  command->add_option("--policy", options->policy, "policy.yaml to judge by")
+      ->envname("SALLYPORT_POLICY")
       ->type_name("FILE");
   command->add_option("--method", options->method, "The request's method (default GET)")
       ->envname("SALLYPORT_METHOD")

@@ -193,6 +193,90 @@ std::string RuleAsJson(const RuleOutcome& outcome) {
       .Finish();
 }
 
+void AskPolicy(const rules::RuleSet& rules, const rules::NetworkPolicy& policy,
+               const ExplainedRequest& request, Explanation* explanation, bool* intercept) {
+  explanation->policy = &policy;
+  explanation->network = policy.Decide(request.authority, {});
+  explanation->by = explanation->network.by;
+  const bool bypassed = rules.Bypasses(request.authority);
+  if (explanation->network.inspects) *intercept = !bypassed;
+  if (explanation->network.skips_tls) *intercept = false;
+  // Requests that have to be judged and cannot be read.
+  const bool unreadable = request.tls && explanation->network.enforces && bypassed;
+  explanation->allowed = explanation->network.allowed && !unreadable;
+}
+
+void JudgeRequest(const ExplainedRequest& request, Explanation* explanation) {
+  if (!request.path.has_value()) {
+    explanation->error = "bad_request";
+    return;
+  }
+  if (explanation->policy == nullptr) return;
+  explanation->request = explanation->policy->DecideRequest(explanation->network, request.method,
+                                                            *request.path, request.query);
+  explanation->by = explanation->request->by;
+  if (!explanation->request->allowed) explanation->error = "request_denied";
+}
+
+void JudgeAddress(const rules::RuleSet& rules, const rules::HostDecision& host,
+                  const ExplainedRequest& request, Explanation* explanation) {
+  const IpAddress& address = *request.authority.host.address;
+  rules::AddressDecision decision = rules.JudgeAddress(address, host);
+  if (explanation->policy != nullptr) {
+    const rules::EndpointIndexes& endpoints = explanation->request.has_value()
+                                                  ? explanation->request->endpoints
+                                                  : explanation->network.endpoints;
+    decision = explanation->policy->JudgeAddress(address, endpoints, decision);
+  }
+  if (decision.allowed) return;
+  explanation->allowed = false;
+  explanation->by = decision.by;
+  explanation->error = "address_denied";
+}
+
+// What the policy makes of the request; empty where it judges the host alone.
+std::string_view DescribePolicy(const Explanation& explanation) {
+  if (!explanation.request.has_value() || !explanation.network.inspects) return {};
+  if (!explanation.request->allowed) return "denied";
+  return explanation.request->refusal == rules::RequestRefusal::kNone ? "allowed" : "audited";
+}
+
+// The executables that may connect; empty: any.
+std::vector<std::string> BinariesOf(const Explanation& explanation) {
+  std::vector<std::string> binaries;
+  for (const uint32_t endpoint : explanation.network.endpoints) {
+    const auto of_endpoint = explanation.policy->BinariesOf(endpoint);
+    if (of_endpoint.empty()) return {};
+    for (const std::string& binary : of_endpoint) {
+      if (std::ranges::count(binaries, binary) == 0) binaries.push_back(binary);
+    }
+  }
+  return binaries;
+}
+
+// Which entry let the host pass, or did not.
+std::string_view HostDecidedBy(const Explanation& explanation) {
+  const bool by_policy = explanation.policy != nullptr && explanation.error != "address_denied";
+  return by_policy ? explanation.network.by : std::string_view(explanation.by);
+}
+
+std::string PolicyAsJson(const Explanation& explanation) {
+  if (explanation.policy == nullptr) return "null";
+  const auto quoted = [](std::string_view text) {
+    std::string json;
+    AppendJsonString(&json, text);
+    return json;
+  };
+  const auto label = [&](uint32_t endpoint) {
+    return quoted(explanation.policy->endpoints()[endpoint].label);
+  };
+  JsonObject object;
+  object.Raw("endpoints", JsonList(explanation.network.endpoints, label))
+      .Raw("binaries", JsonList(BinariesOf(explanation), quoted));
+  const std::string_view request = DescribePolicy(explanation);
+  return object.Raw("request", request.empty() ? "null" : quoted(request)).Finish();
+}
+
 std::string Origin(const ExplainedRequest& request) {
   return fmt::format("{}://{}", request.tls ? "https" : "http", request.authority.ToString());
 }
@@ -217,36 +301,36 @@ absl::StatusOr<ExplainedRequest> ParseRequestUrl(std::string_view url, std::stri
                    rules::ParseAuthority(rest.substr(0, authority_end), request.tls ? 443 : 80));
   std::string_view path =
       authority_end == rest.npos ? std::string_view() : rest.substr(authority_end);
-  request.path = rules::NormalizePath(path.substr(0, path.find('?')));
+  const size_t question = std::min(path.find('?'), path.size());
+  request.path = rules::NormalizePath(path.substr(0, question));
+  request.query = path.substr(std::min(question + 1, path.size()));
   return request;
 }
 
-Explanation Explain(const rules::RuleSet& rules, const ExplainedRequest& request,
-                    const SourceProbe& probe) {
+Explanation Explain(const rules::RuleSet& rules, const rules::Policy* policy,
+                    const ExplainedRequest& request, const SourceProbe& probe) {
   Explanation explanation;
   const rules::HostDecision host = rules.DecideHost(request.authority);
   explanation.by = host.by;
   explanation.allowed = host.allowed;
-  if (!host.allowed) {
+  bool intercept = host.intercept;
+  if (host.allowed && policy != nullptr) {
+    AskPolicy(rules, policy->network, request, &explanation, &intercept);
+  }
+  if (!explanation.allowed) {
     explanation.error = "host_denied";
     return explanation;
   }
+  if (!request.tls || intercept) {
+    JudgeRequest(request, &explanation);
+    if (!explanation.error.empty()) return explanation;
+  }
   if (request.authority.host.address.has_value()) {
-    const rules::AddressDecision address =
-        rules.JudgeAddress(*request.authority.host.address, host);
-    explanation.allowed = address.allowed;
-    if (!address.allowed) {
-      explanation.by = address.by;
-      explanation.error = "address_denied";
-      return explanation;
-    }
+    JudgeAddress(rules, host, request, &explanation);
+    if (!explanation.error.empty()) return explanation;
   }
-  if (request.tls && !host.intercept) {
+  if (request.tls && !intercept) {
     explanation.handling = Explanation::Handling::kTunnelled;
-    return explanation;
-  }
-  if (!request.path.has_value()) {
-    explanation.error = "bad_request";
     return explanation;
   }
   explanation.handling =
@@ -260,8 +344,18 @@ std::string FormatForPeople(const ExplainedRequest& request, const Explanation& 
   std::string text = fmt::format("{} {}{}\n", request.method, Origin(request),
                                  request.path.value_or(" (a path without a normal form)"));
   text += fmt::format("  host         {} by {}\n", explanation.allowed ? "allowed" : "denied",
-                      explanation.by);
+                      HostDecidedBy(explanation));
   if (!explanation.allowed) return text;
+  if (const std::string_view verdict = DescribePolicy(explanation); !verdict.empty()) {
+    text += fmt::format("  policy       request {} by {}\n", verdict, explanation.by);
+  }
+  if (explanation.policy != nullptr) {
+    std::string names;
+    for (const std::string& binary : BinariesOf(explanation)) {
+      names += (names.empty() ? "" : ", ") + binary;
+    }
+    if (!names.empty()) text += fmt::format("  programs     {}\n", names);
+  }
   switch (explanation.handling) {
     case Explanation::Handling::kIntercepted:
       text += "  connection   intercepted: TLS is opened here\n";
@@ -311,6 +405,7 @@ std::string FormatAsJson(const ExplainedRequest& request, const Explanation& exp
   object.Text("decision", explanation.allowed ? "allowed" : "denied")
       .Text("by", explanation.by)
       .Text("handling", Describe(explanation.handling))
+      .Raw("policy", PolicyAsJson(explanation))
       .Raw("rules", JsonList(explanation.rules, RuleAsJson))
       .Raw("injected",
            JsonList(explanation.error.empty() ? explanation.rules : std::vector<RuleOutcome>(),

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "rules/authority.h"
+#include "rules/policy.h"
 #include "rules/rule_set.h"
 
 namespace sallyport::cli {
@@ -20,6 +21,8 @@ struct ExplainedRequest {
   rules::Authority authority;
   // Normalised and without the query; nothing where the URL's path has no normal form.
   std::optional<std::string> path;
+  // What follows '?'.
+  std::string query;
 };
 
 // From an http or https URL. Errors are about the URL as a user typed it.
@@ -39,11 +42,16 @@ struct RuleOutcome {
   std::string reason;
 };
 
-// What would happen. Points into the RuleSet it was made from.
+// What would happen. Points into the RuleSet and the Policy it was made from.
 struct Explanation {
   bool allowed = false;
   // The entry of the file that decided, and for an address literal the one that judged it.
   std::string by;
+  // The policy's say; null where there is no policy, or the lists refuse the host already.
+  const rules::NetworkPolicy* policy = nullptr;
+  rules::NetworkDecision network;
+  // Of the request itself, where it can be read.
+  std::optional<rules::RequestDecision> request;
   enum class Handling { kRefused, kIntercepted, kTunnelled, kForwarded };
   Handling handling = Handling::kRefused;
   // The rules whose domain matches, in file order, up to the last that is looked at.
@@ -52,8 +60,9 @@ struct Explanation {
   std::string_view error;
 };
 
-Explanation Explain(const rules::RuleSet& rules, const ExplainedRequest& request,
-                    const SourceProbe& probe);
+// `policy` may be null: none.
+Explanation Explain(const rules::RuleSet& rules, const rules::Policy* policy,
+                    const ExplainedRequest& request, const SourceProbe& probe);
 
 // For people, several lines; and one JSON object. Never with a credential.
 std::string FormatForPeople(const ExplainedRequest& request, const Explanation& explanation);

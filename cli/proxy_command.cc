@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "base/status.h"
 #include "cli/config_path.h"
 #include "cli/flags.h"
+#include "cli/policy_choice.h"
 #include "cli/proxy_session.h"
 #include "cli/server_flags.h"
 #include "cli/usage_error.h"
@@ -49,18 +51,29 @@ absl::StatusOr<ProxySessionOptions> CheckFlags(const ProxyFlags& flags) {
   return options;
 }
 
+// What the options mean on this machine: files are looked for.
+absl::Status Resolve(const ProxyFlags& flags, ProxySessionOptions* options) {
+  ASSIGN_OR_RETURN(options->server.config_file, FindConfigFile(flags.server.config));
+  ASSIGN_OR_RETURN(PolicyChoice choice, ChoosePolicyForProxy(flags.server.policy));
+  if (choice.source != nullptr) {
+    log::Info("policy", "in force; its filesystem_policy, landlock and process are for 'run'",
+              {{"source", choice.source->name()}});
+  }
+  options->server.policy_source = std::move(choice.source);
+  options->server.policy = std::move(choice.policy);
+  return absl::OkStatus();
+}
+
 int RunProxyCommand(const ProxyFlags& flags) {
   absl::StatusOr<ProxySessionOptions> options = CheckFlags(flags);
   if (!options.ok()) return ReportUsageError(kCommand, Message(options.status()));
-  absl::StatusOr<std::string> config = FindConfigFile(flags.server.config);
-  if (config.ok()) {
-    options->server.config_file = *std::move(config);
+  absl::Status status = Resolve(flags, &*options);
+  if (status.ok()) {
     ProxySession session(*std::move(options));
-    absl::Status status = session.Start();
+    status = session.Start();
     if (status.ok()) return session.ServeUntilTold();
-    config = std::move(status);
   }
-  supervisor::PrintFailure(Message(config.status()));
+  supervisor::PrintFailure(Message(status));
   return kExitFailed;
 }
 

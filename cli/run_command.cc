@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "cli/config_path.h"
 #include "cli/flags.h"
+#include "cli/policy_choice.h"
 #include "cli/server_flags.h"
 #include "cli/usage_error.h"
 #include "supervisor/diagnostics.h"
@@ -105,6 +106,15 @@ absl::Status Resolve(const RunFlags& flags, supervisor::RunOptions* options) {
         kUnconfined));
   }
   ASSIGN_OR_RETURN(options->server.config_file, FindConfigFile(flags.server.config));
+  ASSIGN_OR_RETURN(PolicyChoice choice,
+                   ChoosePolicyForRun(flags.server.policy, options->server.config_file));
+  if (flags.server.policy.empty() && choice.policy == rules::RestrictivePolicy()) {
+    log::Warn("policy",
+              "neither a policy nor a proxy-config.json was found, so the command has no network; "
+              "give --policy or --config");
+  }
+  options->server.policy_source = std::move(choice.source);
+  options->server.policy = std::move(choice.policy);
   if (flags.server.audit_log.empty()) {
     ASSIGN_OR_RETURN(options->server.audit_log, DefaultAuditLog());
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "rules/policy.h"
 #include "rules/proxy_config.h"
 
 namespace sallyport::cli {
@@ -13,12 +14,12 @@ namespace sallyport::cli {
 void AddSchemaCommand(CLI::App& app, std::function<int()>* action) {
   CLI::App* command = app.add_subcommand("schema", "Print the JSON Schema of a configuration file");
   auto which = std::make_shared<std::string>();
-  command->add_option("WHICH", *which, "The file: proxy-config")
+  command->add_option("WHICH", *which, "The file: proxy-config or policy")
       ->required()
-      ->check(CLI::IsMember({"proxy-config"}));
+      ->check(CLI::IsMember({"proxy-config", "policy"}));
   command->callback([which, action] {
-    *action = [] {
-      fmt::print("{}", rules::ProxyConfigSchema());
+    *action = [which] {
+      fmt::print("{}", *which == "policy" ? rules::PolicySchema() : rules::ProxyConfigSchema());
       return 0;
     };
   });

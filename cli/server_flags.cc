@@ -43,6 +43,8 @@ void ServerFlags::AddTo(CLI::App& app) {
            "proxy-config.json; else $XDG_CONFIG_HOME/sallyport/proxy-config.json (~/.config/...), "
            "~/.sandboxd/proxy-config.json",
            &config);
+  AddValue(app, "policy", "FILE",
+           "policy.yaml; else /etc/sallyport/policy.yaml, /etc/navigator/policy.yaml", &policy);
   AddValue(app, "ca-dir", "DIR",
            "Where ca.crt and ca-bundle.crt are written; default a fresh private folder", &ca_dir);
   AddSwitch(app, "ca-persist", "Keep the CA's key in --ca-dir, and use it again", &ca_persist);

@@ -14,6 +14,7 @@ namespace sallyport::cli {
 // The options that `proxy` and `run` share, as they were written.
 struct ServerFlags {
   std::string config;
+  std::string policy;
   std::string ca_dir;
   bool ca_persist = false;
   std::string ready_file;
@@ -32,7 +33,7 @@ struct ServerFlags {
   void AddTo(CLI::App& app);
 
   // Checks the options alone, touching no file: an error is a mistake in usage. Sets up the log.
-  // The configuration file and the listeners are left to the caller.
+  // The configuration file, the policy and the listeners are left to the caller.
   absl::StatusOr<proxy::ServerOptions> Check() const;
 };
 

@@ -75,6 +75,13 @@ struct NetworkDecision {
   std::string_view by;
   // All that match.
   EndpointIndexes endpoints;
+
+  // As new, but for the memory that the indexes have.
+  void Clear() {
+    allowed = inspects = enforces = skips_tls = exact_host = false;
+    by = {};
+    endpoints.clear();
+  }
 };
 
 enum class RequestRefusal : uint8_t {

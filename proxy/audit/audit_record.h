@@ -31,7 +31,8 @@ struct AuditRecord {
   std::string path;
   std::string protocol;
   std::string upstream_protocol;
-  // "allowed" or "denied", and the pattern or rule that decided.
+  // "allowed", "denied", or "audited" where a policy that only audits let pass what it would have
+  // refused; and the pattern or rule that decided.
   std::string decision;
   std::string by;
   // The credential rule that was applied: "credentials[0]".

@@ -80,6 +80,9 @@ void Exchange::Begin(http::ServerStream* stream, Channel* channel, Owner* owner)
   protocol_ = {};
   error_.clear();
   decided_by_.clear();
+  // Of what may be gone by now.
+  plan_.decision = {};
+  plan_.audited_by = {};
   plan_.applied.clear();
   started_ns_ = MonotonicNs();
   stream->SetListener(this);
@@ -119,8 +122,8 @@ void Exchange::Start(http::ServerStream* stream, http::RequestHead* request, Cha
 
 void Exchange::Acquire(upstream::Pool::Reuse reuse) {
   waiting_ = true;
-  const upstream::Pool::Lease lease = context_->pool->Acquire(
-      {plan_.tls, plan_.authority, {plan_.snapshot->rules, plan_.decision}, reuse, channel_}, this);
+  const upstream::Pool::Lease lease =
+      context_->pool->Acquire({plan_.tls, plan_.authority, GateOf(plan_), reuse, channel_}, this);
   if (lease.stream != nullptr) OnLeased(lease);
 }
 
@@ -374,7 +377,7 @@ void Exchange::Audit(uint64_t now) {
   record.path = path_;
   record.method = method_;
   record.protocol = protocol_;
-  record.decision = denied_ ? "denied" : "allowed";
+  record.decision = denied_ ? "denied" : plan_.audited_by.empty() ? "allowed" : "audited";
   record.by = decided_by_.empty() ? plan_.decision.by : std::string_view(decided_by_);
   if (leased_ns_ != 0) {
     record.upstream_protocol = upstream_protocol_;

@@ -35,6 +35,8 @@ struct ExchangeContext {
 struct Channel {
   // The client's address, for the audit log.
   std::string client;
+  // The executable of the client's process; empty where it is not known.
+  std::string binary;
   // Set inside a CONNECT: every request must be for this.
   std::optional<rules::Authority> authority;
   // Inside a CONNECT: whether the client spoke TLS there.
@@ -45,6 +47,7 @@ struct Channel {
   // What `decided_by` says of `authority`, kept until another snapshot is in force.
   std::shared_ptr<const Snapshot> decided_by;
   rules::HostDecision decision;
+  rules::NetworkDecision network;
   rules::RuleIndexes candidates;
 };
 

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "base/status.h"
 
 namespace sallyport::proxy {
@@ -96,22 +97,123 @@ std::optional<LocalReply> NormalizeTarget(const RequestHead& request, RequestPla
   return std::nullopt;
 }
 
+LocalReply HostDenied(const rules::Authority& authority, std::string_view by, std::string hint) {
+  return {.code = ReplyCode::kHostDenied,
+          .message = fmt::format("{} is refused by {}", authority.ToString(), by),
+          .host = authority.host.name,
+          .rule = std::string(by),
+          .hint = std::move(hint)};
+}
+
+// Both have to allow the host. What is allowed is so by the policy, which names what it allows.
+void AskPolicy(const Snapshot& snapshot, const rules::Authority& authority, std::string_view binary,
+               rules::HostDecision* decision, rules::NetworkDecision* network) {
+  network->Clear();
+  if (snapshot.policy == nullptr || !decision->allowed) return;
+  *network = snapshot.policy->network.Decide(authority, binary);
+  if (!network->allowed) {
+    *decision = {.by = network->by};
+    return;
+  }
+  decision->by = network->by;
+  if (network->inspects) decision->intercept = !snapshot.rules->Bypasses(authority);
+  if (network->skips_tls) decision->intercept = false;
+}
+
+void DecideChannel(const std::shared_ptr<const Snapshot>& snapshot, Channel* channel) {
+  const rules::RuleSet& rules = *snapshot->rules;
+  channel->decided_by = snapshot;
+  channel->decision = rules.DecideHost(*channel->authority);
+  AskPolicy(*snapshot, *channel->authority, channel->binary, &channel->decision, &channel->network);
+  channel->candidates.clear();
+  rules.FindRules(*channel->authority, &channel->candidates);
+}
+
 void DecideHost(Channel* channel, RequestPlan* plan) {
-  const rules::RuleSet& rules = *plan->snapshot->rules;
   if (!channel->authority.has_value()) {
+    const rules::RuleSet& rules = *plan->snapshot->rules;
     plan->decision = rules.DecideHost(plan->authority);
+    AskPolicy(*plan->snapshot, plan->authority, channel->binary, &plan->decision, &plan->network);
     plan->candidates.clear();
     rules.FindRules(plan->authority, &plan->candidates);
     return;
   }
-  if (channel->decided_by != plan->snapshot) {
-    channel->decided_by = plan->snapshot;
-    channel->decision = rules.DecideHost(*channel->authority);
-    channel->candidates.clear();
-    rules.FindRules(*channel->authority, &channel->candidates);
-  }
+  if (channel->decided_by != plan->snapshot) DecideChannel(plan->snapshot, channel);
   plan->decision = channel->decision;
+  plan->network = channel->network;
   plan->candidates = channel->candidates;
+}
+
+// The refusal of a host; nothing where it is allowed.
+std::optional<LocalReply> RefuseHost(const rules::Authority& authority,
+                                     const rules::HostDecision& decision,
+                                     const rules::NetworkDecision& network) {
+  if (decision.allowed) return std::nullopt;
+  const bool by_policy = !network.by.empty();
+  return HostDenied(authority, decision.by,
+                    by_policy ? "name the host and port in an endpoint under network_policies in "
+                                "the policy"
+                              : "");
+}
+
+std::string_view Describe(rules::RequestRefusal refusal) {
+  switch (refusal) {
+    case rules::RequestRefusal::kNone:
+      return "allowed";
+    case rules::RequestRefusal::kNoRule:
+      return "not among the requests that the policy allows there";
+    case rules::RequestRefusal::kDenyRule:
+      return "refused by a deny rule of the policy";
+    case rules::RequestRefusal::kEncodedSlash:
+      return "refused for the %2F in its path";
+    case rules::RequestRefusal::kAmbiguousPath:
+      return "refused for its path, in which servers see different segments";
+  }
+  return "";
+}
+
+std::string HintFor(rules::RequestRefusal refusal) {
+  switch (refusal) {
+    case rules::RequestRefusal::kEncodedSlash:
+      return "write the slash itself, or set allow_encoded_slash: true on the policy's endpoint";
+    case rules::RequestRefusal::kAmbiguousPath:
+      return "send the path without dot segments";
+    case rules::RequestRefusal::kDenyRule:
+      return "change the deny rule in the policy";
+    default:
+      return "allow the method and path under access or rules of the policy's endpoint";
+  }
+}
+
+std::optional<LocalReply> JudgeRequest(const RequestHead& request, RequestPlan* plan) {
+  plan->endpoints.clear();
+  plan->audited_by = {};
+  if (plan->snapshot->policy == nullptr) return std::nullopt;
+  const std::string_view path = PathWithoutQuery(request.path);
+  const std::string_view query = path.size() == request.path.size()
+                                     ? std::string_view()
+                                     : request.path.substr(path.size() + 1);
+  rules::RequestDecision decision = plan->snapshot->policy->network.DecideRequest(
+      plan->network, request.method, plan->MatchedPath(path), query);
+  if (!decision.allowed) {
+    return LocalReply{
+        .code = ReplyCode::kRequestDenied,
+        .message = fmt::format("{} to {} is {}: {}", request.method, plan->authority.ToString(),
+                               Describe(decision.refusal), decision.by),
+        .host = plan->authority.host.name,
+        .rule = std::string(decision.by),
+        .hint = HintFor(decision.refusal)};
+  }
+  plan->endpoints = std::move(decision.endpoints);
+  plan->decision.by = decision.by;
+  if (decision.refusal == rules::RequestRefusal::kNone) return std::nullopt;
+  plan->audited_by = decision.by;
+  log::Info("policy", "a request passes that the policy audits",
+            {{"host", plan->authority.host.name},
+             {"method", request.method},
+             {"by", decision.by},
+             {"why", Describe(decision.refusal)}});
+  return std::nullopt;
 }
 
 // "Max-Forwards: 0" makes the proxy the last recipient (RFC 9110 §7.6.2), and TRACE makes the last
@@ -156,12 +258,31 @@ std::optional<LocalReply> PickRules(const RequestHead& request, RequestPlan* pla
 
 std::string_view PathWithoutQuery(std::string_view path) { return path.substr(0, path.find('?')); }
 
-LocalReply HostDenied(const rules::Authority& authority, std::string_view by) {
-  return {.code = ReplyCode::kHostDenied,
-          .message = fmt::format("{} is refused by {}", authority.ToString(), by),
-          .host = authority.host.name,
-          .rule = std::string(by),
-          .hint = {}};
+std::optional<LocalReply> DecideOpening(const std::shared_ptr<const Snapshot>& snapshot,
+                                        Channel* channel) {
+  DecideChannel(snapshot, channel);
+  const rules::Authority& authority = *channel->authority;
+  if (auto refused = RefuseHost(authority, channel->decision, channel->network)) return refused;
+  if (channel->network.enforces && !channel->decision.intercept) {
+    return HostDenied(authority, channel->network.by,
+                      "the policy judges requests to this host, and network.bypassDomains of "
+                      "proxy-config.json keeps them unread; take it out of one of them");
+  }
+  return std::nullopt;
+}
+
+upstream::AddressGate GateOf(const RequestPlan& plan) {
+  return {.rules = plan.snapshot->rules,
+          .decision = plan.decision,
+          .policy = plan.snapshot->policy,
+          .endpoints = plan.endpoints};
+}
+
+upstream::AddressGate GateOf(const Channel& channel) {
+  return {.rules = channel.decided_by->rules,
+          .decision = channel.decision,
+          .policy = channel.decided_by->policy,
+          .endpoints = channel.network.endpoints};
 }
 
 std::optional<LocalReply> DecideRequest(const RequestHead& request, Channel* channel,
@@ -177,7 +298,8 @@ std::optional<LocalReply> DecideRequest(const RequestHead& request, Channel* cha
   }
   if (std::optional<LocalReply> refused = NormalizeTarget(request, plan)) return refused;
   DecideHost(channel, plan);
-  if (!plan->decision.allowed) return HostDenied(plan->authority, plan->decision.by);
+  if (auto refused = RefuseHost(plan->authority, plan->decision, plan->network)) return refused;
+  if (auto refused = JudgeRequest(request, plan)) return refused;
   if (!plan->candidates.empty() && EndsHere(request)) {
     return LocalReply{.code = ReplyCode::kMethodNotAllowed,
                       .message = "TRACE and Max-Forwards: 0 could echo a credential",

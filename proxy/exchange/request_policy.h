@@ -19,7 +19,13 @@ struct RequestPlan {
   std::shared_ptr<const Snapshot> snapshot;
   rules::Authority authority;
   bool tls = false;
+  // What lists and policy say of the host together, and what the policy alone says.
   rules::HostDecision decision;
+  rules::NetworkDecision network;
+  // The policy's endpoints that let the request pass.
+  rules::EndpointIndexes endpoints;
+  // Set where the policy only audits: what it would have refused the request by.
+  std::string_view audited_by;
   // Rules whose domain matches, whatever the request's method and path.
   rules::RuleIndexes candidates;
   // Rules that write into this request, in file order.
@@ -44,8 +50,14 @@ std::optional<http::LocalReply> DecideRequest(const http::RequestHead& request, 
                                               const std::shared_ptr<const Snapshot>& snapshot,
                                               RequestPlan* plan);
 
-// The reply for a host that the lists refuse; the same for requests and for CONNECT.
-http::LocalReply HostDenied(const rules::Authority& authority, std::string_view by);
+// Decides whether a way to `channel->authority` may be opened, before anything is known of the
+// requests on it. Keeps in `channel` what holds for the whole connection, or returns the refusal.
+std::optional<http::LocalReply> DecideOpening(const std::shared_ptr<const Snapshot>& snapshot,
+                                              Channel* channel);
+
+// Which addresses may be dialled for a request, and for a tunnel.
+upstream::AddressGate GateOf(const RequestPlan& plan);
+upstream::AddressGate GateOf(const Channel& channel);
 
 }  // namespace sallyport::proxy
 

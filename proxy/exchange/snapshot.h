@@ -7,6 +7,7 @@
 
 #include "base/secret.h"
 #include "rules/placeholder.h"
+#include "rules/policy.h"
 #include "rules/rule_set.h"
 
 namespace sallyport::proxy {
@@ -25,6 +26,8 @@ struct RuleCredential {
 // place as a whole, and exchanges keep the one they began with.
 struct Snapshot {
   std::shared_ptr<const rules::RuleSet> rules;
+  // What has to let a request pass too; null: there is no policy.
+  std::shared_ptr<const rules::Policy> policy;
   // By rule; null where the source was never set, and the rule is skipped.
   std::vector<std::shared_ptr<const RuleCredential>> credentials;
   rules::PlaceholderIndex placeholders;

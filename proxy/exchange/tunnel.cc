@@ -108,14 +108,21 @@ void Tunnel::OnError(End* from, const std::string& detail) {
   Finish(detail);
 }
 
+void Tunnel::EndAsDenied() {
+  if (done_) return;
+  client_.transport->ResetOnClose();
+  upstream_.transport->ResetOnClose();
+  Finish("host_denied");
+}
+
 void Tunnel::Finish(std::string_view error) {
   if (std::exchange(done_, true)) return;
-  const bool denied = error == "sni_mismatch";
+  const bool denied = error == "sni_mismatch" || error == "host_denied";
   if (!denied && context_->snapshot->rules->log_allowed()) {
     log::Info("access", "tunnel",
               {{"host", channel_->authority->host.name}, {"port", channel_->authority->port}});
   }
-  if (denied) ++context_->metrics->denied["sni_mismatch"];
+  if (denied) ++context_->metrics->denied[error];
   if (context_->audit != nullptr) {
     audit::AuditRecord& record = context_->record;
     record.Clear();

@@ -34,6 +34,9 @@ class Tunnel final : public net::Retirable, private net::TurnTask {
          Owner* owner);
   ~Tunnel() override;
 
+  // Ends it since the policy has changed: its host is not allowed any more.
+  void EndAsDenied();
+
   void Retire() override;
   net::EventLoop& loop() override { return loop_; }
 

@@ -66,6 +66,14 @@ void ClientConnection::Drain() {
   if (first_bytes_ != nullptr || handshaking_ != nullptr) Over();
 }
 
+void ClientConnection::OnSnapshotChanged() {
+  const std::shared_ptr<const Snapshot>& snapshot = context_->exchange->snapshot;
+  if (tunnel_ == nullptr || channel_.decided_by->policy == snapshot->policy) return;
+  const bool refused = DecideOpening(snapshot, &channel_).has_value();
+  // What has to be judged from now on cannot be read there.
+  if (refused || channel_.network.enforces) tunnel_->EndAsDenied();
+}
+
 void ClientConnection::Over() {
   if (!std::exchange(over_, true)) owner_->OnConnectionOver(this);
 }
@@ -179,13 +187,8 @@ void ClientConnection::Open(rules::Authority authority) {
     RefuseOpening({ReplyCode::kShuttingDown, "the proxy is shutting down", {}, {}, {}});
     return;
   }
-  channel_.decided_by = context_->exchange->snapshot;
-  const rules::RuleSet& rules = *channel_.decided_by->rules;
-  channel_.decision = rules.DecideHost(*channel_.authority);
-  channel_.candidates.clear();
-  rules.FindRules(*channel_.authority, &channel_.candidates);
-  if (!channel_.decision.allowed) {
-    RefuseOpening(HostDenied(*channel_.authority, channel_.decision.by));
+  if (auto refused = DecideOpening(context_->exchange->snapshot, &channel_)) {
+    RefuseOpening(*std::move(refused));
     return;
   }
   if (channel_.decision.intercept) {
@@ -194,9 +197,9 @@ void ClientConnection::Open(rules::Authority authority) {
   }
   if (connect_stream_ != nullptr) connect_stream_->SetListener(this);
   if (first_bytes_ != nullptr) first_bytes_->Hold();
-  dial_ = net::RetirePtr<upstream::Dial>(new upstream::Dial(
-      context_->exchange->dial, *channel_.authority,
-      {channel_.decided_by->rules, channel_.decision}, upstream::DialFor::kTunnel, nullptr, this));
+  dial_ = net::RetirePtr<upstream::Dial>(
+      new upstream::Dial(context_->exchange->dial, *channel_.authority, GateOf(channel_),
+                         upstream::DialFor::kTunnel, nullptr, this));
 }
 
 void ClientConnection::RefuseOpening(LocalReply reply) {

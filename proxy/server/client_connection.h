@@ -53,6 +53,10 @@ class ClientConnection final : public net::Retirable,
   // Serves what has begun, and nothing more.
   void Drain();
 
+  // Another snapshot is in force: ends a tunnel that its policy does not let stand. Requests are
+  // judged one by one, and those under way finish.
+  void OnSnapshotChanged();
+
   void Retire() override;
   net::EventLoop& loop() override { return loop_; }
 

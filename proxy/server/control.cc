@@ -44,9 +44,12 @@ std::shared_ptr<const RuleCredential> MakeCredential(const rules::CredentialRule
 
 }  // namespace
 
-Control::Control(std::function<void(std::shared_ptr<const Snapshot>)> publish,
+Control::Control(std::function<void(std::shared_ptr<const Snapshot>)> publish, PolicyInForce policy,
                  audit::AuditLog* audit)
-    : publish_(std::move(publish)), audit_(audit), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : publish_(std::move(publish)),
+      audit_(audit),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      policy_(std::move(policy)) {
   if (!wake_) std::abort();  // no descriptor at start: nothing could run
 }
 
@@ -63,6 +66,8 @@ absl::Status Control::Start(const std::string& config_file) {
   {
     absl::MutexLock lock(&mutex_);
     config_file_ = config_file;
+    policy_.Begin();
+    if (policy_.current() != nullptr) AuditPolicy(policy_.name(), "loaded");
   }
   RETURN_IF_ERROR(Reload());
   thread_ = std::thread([this] { Run(); });
@@ -75,7 +80,20 @@ absl::Status Control::Reload() {
   if (!config_file_.empty()) {
     ASSIGN_OR_RETURN(text, ReadFile(config_file_, kMaxConfigSize));
   }
-  return Load(text);
+  const absl::StatusOr<bool> policy = policy_.Refresh();
+  const absl::Status config = Load(text);
+  if (!policy.ok()) {
+    AuditPolicy(policy_.name(), "refused");
+    if (config.ok()) return policy.status();
+    return absl::InvalidArgumentError(
+        fmt::format("{}\n{}", Message(config), Message(policy.status())));
+  }
+  if (*policy) {
+    AuditPolicy(policy_.name(), "loaded");
+    // A good policy does not wait for the configuration to be mended.
+    if (!config.ok() && rules_ != nullptr) Publish();
+  }
+  return config;
 }
 
 absl::Status Control::Load(const std::string& text) {
@@ -98,7 +116,7 @@ absl::Status Control::Load(const std::string& text) {
   config_text_ = text;
   Publish();
   ++policy_version_;
-  AuditPolicy("loaded");
+  AuditPolicy(ConfigName(), "loaded");
   return absl::OkStatus();
 }
 
@@ -113,6 +131,7 @@ std::string Control::PlaceholderFor(const rules::CredentialRule& rule) {
 void Control::Publish() {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->rules = rules_;
+  snapshot->policy = policy_.current();
   std::vector<rules::PlaceholderIndex::Entry> placeholders;
   for (size_t i = 0; i < rules_->rules().size(); ++i) {
     const rules::CredentialRule& rule = rules_->rules()[i];
@@ -163,17 +182,21 @@ std::vector<CredentialState> Control::CredentialStates() {
 void Control::Run() {
   sources::FileWatch watch;
   std::string config_file;
+  int policy_fd = -1;
   {
     absl::MutexLock lock(&mutex_);
     config_file = config_file_;
+    policy_fd = policy_.fd();
   }
+  // What was written between the first reading and now has raised no event.
   if (!config_file.empty()) {
     watch.Add(config_file);
-    // What was written between the first reading and now has raised no event.
     OnConfigFileChanged();
   }
+  OnPolicyChanged();
   while (!stopping_) {
-    std::array<pollfd, 2> fds = {{{wake_.get(), POLLIN, 0}, {watch.fd(), POLLIN, 0}}};
+    std::array<pollfd, 3> fds = {
+        {{wake_.get(), POLLIN, 0}, {watch.fd(), POLLIN, 0}, {policy_fd, POLLIN, 0}}};
     poll(fds.data(), fds.size(), -1);
     if (stopping_) return;
     if ((fds[0].revents & POLLIN) != 0) {
@@ -185,6 +208,7 @@ void Control::Run() {
       watch.Add(config_file);
       OnConfigFileChanged();
     }
+    if ((fds[2].revents & POLLIN) != 0) OnPolicyChanged();
   }
 }
 
@@ -204,11 +228,15 @@ void Control::TakeNewValues() {
   }
 }
 
-void Control::AuditPolicy(std::string_view outcome) {
+std::string_view Control::ConfigName() const {
+  return config_file_.empty() ? std::string_view("default") : std::string_view(config_file_);
+}
+
+void Control::AuditPolicy(std::string_view by, std::string_view outcome) {
   if (audit_ == nullptr) return;
   audit::AuditRecord record;
   record.event = audit::AuditEvent::kPolicy;
-  record.by = config_file_.empty() ? "default" : config_file_;
+  record.by = by;
   record.decision = outcome;
   audit_->Record(std::move(record));
 }
@@ -225,9 +253,26 @@ void Control::OnConfigFileChanged() {
     return;
   }
   refused_text_ = *text;
-  AuditPolicy("refused");
+  AuditPolicy(ConfigName(), "refused");
   log::Error("config", "the changed file is not used; the old configuration stays",
              {{"file", config_file_}, {"problems", Message(status)}});
+}
+
+void Control::OnPolicyChanged() {
+  absl::MutexLock lock(&mutex_);
+  if (!policy_.TakeChange()) return;
+  const absl::StatusOr<bool> changed = policy_.Refresh();
+  if (!changed.ok()) {
+    AuditPolicy(policy_.name(), "refused");
+    log::Error("policy", "the changed policy is not used; the old one stays",
+               {{"source", policy_.name()}, {"problems", Message(changed.status())}});
+    return;
+  }
+  if (!*changed) return;
+  Publish();
+  ++policy_version_;
+  AuditPolicy(policy_.name(), "loaded");
+  log::Info("policy", "reloaded", {{"source", policy_.name()}});
 }
 
 }  // namespace sallyport::proxy

@@ -17,6 +17,7 @@
 #include "gateway-client/credential_sources.h"
 #include "proxy/audit/audit_log.h"
 #include "proxy/exchange/snapshot.h"
+#include "proxy/server/policy_in_force.h"
 
 namespace sallyport::proxy {
 
@@ -28,14 +29,16 @@ struct CredentialState {
   uint64_t errors = 0;
 };
 
-// Owns the configuration and the credential sources, and makes a Snapshot of them whenever either
-// changes. A thread of its own watches the configuration file and hears of new credential values.
+// Owns the configuration, the policy and the credential sources, and makes a Snapshot of them
+// whenever one changes. A thread of its own watches the configuration file and the policy's source,
+// and hears of new credential values.
 class Control {
  public:
   // `publish` is called with each new snapshot, from Reload's caller or from the control thread,
   // one at a time.
   // `audit`, null for none, is told of each change and outlives this object.
-  Control(std::function<void(std::shared_ptr<const Snapshot>)> publish, audit::AuditLog* audit);
+  Control(std::function<void(std::shared_ptr<const Snapshot>)> publish, PolicyInForce policy,
+          audit::AuditLog* audit);
   ~Control();
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
@@ -44,7 +47,7 @@ class Control {
   // the first snapshot, and starts watching. Errors list every problem of the file, a line each.
   absl::Status Start(const std::string& config_file);
 
-  // Reads the file again. On an error what is in force stays.
+  // Reads the file and the policy again. On an error what is in force stays.
   absl::Status Reload();
 
   // Variable and placeholder for each envVar rule that has a value.
@@ -60,8 +63,11 @@ class Control {
   absl::Status Load(const std::string& text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeNewValues();
-  void AuditPolicy(std::string_view outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AuditPolicy(std::string_view by, std::string_view outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::string_view ConfigName() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnConfigFileChanged();
+  void OnPolicyChanged();
   std::string PlaceholderFor(const rules::CredentialRule& rule)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -77,6 +83,7 @@ class Control {
   // A changed file that was not taken: reported once.
   std::string refused_text_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const rules::RuleSet> rules_ ABSL_GUARDED_BY(mutex_);
+  PolicyInForce policy_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const sources::ValueTable> values_ ABSL_GUARDED_BY(mutex_);
   // By variable: made once for a run, so that a reload does not change what the child was given.
   std::map<std::string, std::string> made_placeholders_ ABSL_GUARDED_BY(mutex_);

@@ -126,7 +126,7 @@ absl::Status ServerImpl::Start() {
   RETURN_IF_ERROR(OpenAudit());
   control_ = std::make_unique<Control>(
       [this](std::shared_ptr<const Snapshot> snapshot) { Publish(std::move(snapshot)); },
-      audit_.get());
+      PolicyInForce(options_.policy_source, options_.policy), audit_.get());
   RETURN_IF_ERROR(control_->Start(options_.config_file));
   ASSIGN_OR_RETURN(ca_files_, ca::WriteCaFiles(options_.ca_dir, *authority_));
   return StartWorkers();

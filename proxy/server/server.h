@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/ip_address.h"
+#include "gateway-client/policy_source.h"
 #include "proxy/server/limits.h"
 #include "proxy/upstream/upstream_proxy.h"
 
@@ -40,6 +41,10 @@ struct ConnectTo {
 struct ServerOptions {
   // proxy-config.json; empty: the configuration of an empty file.
   std::string config_file;
+  // Where the policy comes from, and what it gave already; both null: proxy-config.json alone
+  // decides.
+  std::shared_ptr<sources::PolicySource> policy_source;
+  std::shared_ptr<const rules::Policy> policy;
   std::vector<ListenAddress> listen;
   // Where ca.crt and ca-bundle.crt go; empty: a fresh private folder, removed at the end.
   std::string ca_dir;
@@ -82,8 +87,8 @@ class Server {
   // secret: variable and placeholder.
   virtual std::vector<std::pair<std::string, std::string>> PlaceholderVariables() const = 0;
 
-  // Reads the configuration file again; also done when the file changes. On error the running
-  // configuration stays. Reopens the audit log.
+  // Reads the configuration file and the policy again; also done when either changes. On error the
+  // running ones stay. Reopens the audit log.
   virtual absl::Status Reload() = 0;
 
   // Stops accepting, lets requests in flight end for at most `limit`, then closes. Blocks.

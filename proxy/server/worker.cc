@@ -71,7 +71,14 @@ void Worker::SetSnapshot(std::shared_ptr<const Snapshot> snapshot) {
   // that other workers write.
   auto owner = std::make_shared<std::shared_ptr<const Snapshot>>(std::move(snapshot));
   std::shared_ptr<const Snapshot> local(owner, owner->get());
-  Post([this, local = std::move(local)]() mutable { exchange_.snapshot = std::move(local); });
+  Post([this, local = std::move(local)]() mutable {
+    exchange_.snapshot = std::move(local);
+    // A connection may end, and leave the list, while it is told.
+    std::vector<ClientConnection*> all;
+    all.reserve(connections_.size());
+    for (const auto& connection : connections_) all.push_back(connection.get());
+    for (ClientConnection* connection : all) connection->OnSnapshotChanged();
+  });
 }
 
 void Worker::Serve(UniqueFd connection, net::StreamKind kind, std::string peer) {

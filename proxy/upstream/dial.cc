@@ -50,6 +50,15 @@ bool GoesThroughProxy(const DialContext& context, const rules::Authority& author
 
 }  // namespace
 
+rules::AddressDecision AddressGate::Judge(const IpAddress& address) const {
+  const rules::AddressDecision listed = rules->JudgeAddress(address, decision);
+  return policy == nullptr ? listed : policy->network.JudgeAddress(address, endpoints, listed);
+}
+
+bool AddressGate::NeedsAddress() const {
+  return policy != nullptr && policy->network.RestrictsAddresses(endpoints);
+}
+
 bool IsJudged(const DialContext& context, const rules::Authority& authority) {
   if (FindOverride(context, authority) != nullptr) return false;
   return authority.host.address.has_value() || !GoesThroughProxy(context, authority);
@@ -97,6 +106,14 @@ void Dial::Begin() {
   if (proxy_ != nullptr) {
     const std::optional<IpAddress> known = KnownAddress(authority_.host);
     if (known.has_value() && Judge({*known}, target_port_).empty()) return;
+    if (!known.has_value() && gate_.NeedsAddress()) {
+      Fail({DialErrorKind::kAddressDenied,
+            fmt::format("the policy says which addresses {} may have, and the upstream proxy does "
+                        "not tell which it has",
+                        authority_.ToString()),
+            "allowed_ips", "name the host in --upstream-no-proxy, or leave allowed_ips out"});
+      return;
+    }
     target_ = proxy_->authority.host;
     target_port_ = proxy_->authority.port;
   }
@@ -134,7 +151,7 @@ std::vector<IpAddress> Dial::Judge(const std::vector<IpAddress>& addresses, uint
       allowed.push_back(address);
       continue;
     }
-    const rules::AddressDecision decision = gate_.rules->JudgeAddress(address, gate_.decision);
+    const rules::AddressDecision decision = gate_.Judge(address);
     if (decision.allowed) {
       allowed.push_back(address);
       continue;

@@ -18,15 +18,28 @@
 #include "proxy/upstream/proxy_connect.h"
 #include "proxy/upstream/upstream_proxy.h"
 #include "rules/authority.h"
+#include "rules/policy.h"
 #include "rules/rule_set.h"
 
 namespace sallyport::upstream {
 
-// Which addresses may be dialled for one request: the rules in force when it began, and what they
-// said of its host.
+// Which addresses may be dialled for one request: the rules and the policy in force when it began,
+// and what they said of it.
 struct AddressGate {
   std::shared_ptr<const rules::RuleSet> rules;
   rules::HostDecision decision;
+  // Null: there is none.
+  std::shared_ptr<const rules::Policy> policy = nullptr;
+  // The policy's endpoints that let the request pass.
+  rules::EndpointIndexes endpoints = {};
+
+  rules::AddressDecision Judge(const IpAddress& address) const;
+  // The policy says which addresses the name has to resolve into, so one has to be known.
+  bool NeedsAddress() const;
+  // Whether `other` says of every address what this one says.
+  bool JudgesAs(const AddressGate& other) const {
+    return rules == other.rules && policy == other.policy && endpoints == other.endpoints;
+  }
 };
 
 enum class DialErrorKind : uint8_t {

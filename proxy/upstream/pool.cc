@@ -19,7 +19,7 @@ constexpr size_t kMaxOrigins = 1024;
 class Pool::Connection final : public http::H1Client::Owner {
  public:
   Connection(Pool* pool, Origin* origin, net::TransportPtr transport, const IpAddress& address,
-             std::shared_ptr<const rules::RuleSet> judged_by, const UpstreamProxy* forwarding_proxy)
+             AddressGate judged_by, const UpstreamProxy* forwarding_proxy)
       : pool_(pool),
         origin_(origin),
         address_(address),
@@ -31,9 +31,9 @@ class Pool::Connection final : public http::H1Client::Owner {
 
   // Whether the rules in force now still let this address be used.
   bool StillAllowed(const AddressGate& gate, bool is_judged) {
-    if (judged_by_ == gate.rules || !is_judged) return true;
-    if (!gate.rules->JudgeAddress(address_, gate.decision).allowed) return false;
-    judged_by_ = gate.rules;
+    if (!is_judged || judged_by_.JudgesAs(gate)) return true;
+    if (!gate.Judge(address_).allowed) return false;
+    judged_by_ = gate;
     return true;
   }
 
@@ -49,7 +49,7 @@ class Pool::Connection final : public http::H1Client::Owner {
   Pool* pool_;
   Origin* origin_;
   IpAddress address_;
-  std::shared_ptr<const rules::RuleSet> judged_by_;
+  AddressGate judged_by_;
   const UpstreamProxy* forwarding_proxy_;
   uint64_t idle_since_ = 0;
   net::RetirePtr<http::H1Client> client_;
@@ -76,7 +76,7 @@ struct Pool::Origin {
 struct Pool::Dialling final : Dial::Listener {
   void OnDialed(Dial* done, net::TransportPtr transport, const IpAddress& address) override {
     auto connection = std::make_unique<Connection>(pool, origin, std::move(transport), address,
-                                                   gate.rules, done->forwarding_proxy());
+                                                   gate, done->forwarding_proxy());
     const Lease lease = connection->Lend(false);
     connection->index = origin->all.size();
     origin->all.push_back(std::move(connection));
@@ -139,6 +139,8 @@ Pool::Lease Pool::Acquire(const Demand& demand, Waiter* waiter) {
 
 Pool::Lease Pool::TakeIdle(Origin* origin, const Demand& demand) {
   if (demand.reuse == Reuse::kForbidden) return {};
+  // Through an upstream proxy nobody knows where a connection leads; dialling says no.
+  if (!origin->is_judged && dial_->proxy != nullptr && demand.gate.NeedsAddress()) return {};
   for (size_t i = origin->idle_bound.size(); i > 0; --i) {
     Connection* connection = origin->idle_bound[i - 1];
     if (connection->bound_to != demand.client) continue;

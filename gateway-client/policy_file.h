@@ -1,0 +1,35 @@
+#ifndef SALLYPORT_GATEWAY_CLIENT_POLICY_FILE_H_
+#define SALLYPORT_GATEWAY_CLIENT_POLICY_FILE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "gateway-client/file_watch.h"
+#include "gateway-client/policy_source.h"
+
+namespace sallyport::sources {
+
+// A policy.yaml on disk, followed as it changes. It must be one that nobody else can write to
+// (base/trusted_file.h).
+class PolicyFile final : public PolicySource {
+ public:
+  explicit PolicyFile(std::string path) : path_(std::move(path)) {}
+
+  const std::string& name() const override { return path_; }
+  absl::StatusOr<std::shared_ptr<const rules::Policy>> Fetch() override;
+  int fd() const override { return watch_.fd(); }
+  bool TakeChange() override;
+
+ private:
+  std::string path_;
+  FileWatch watch_;
+  // What Fetch read last, and what it was; null: nothing that could be used.
+  std::optional<std::string> text_;
+  std::shared_ptr<const rules::Policy> policy_;
+};
+
+}  // namespace sallyport::sources
+
+#endif  // SALLYPORT_GATEWAY_CLIENT_POLICY_FILE_H_

@@ -1,0 +1,53 @@
+#ifndef SALLYPORT_PROXY_SERVER_POLICY_IN_FORCE_H_
+#define SALLYPORT_PROXY_SERVER_POLICY_IN_FORCE_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "gateway-client/policy_source.h"
+#include "rules/policy.h"
+
+namespace sallyport::proxy {
+
+// The policy that holds, and the rule by which another takes its place: what was fixed when the
+// program was spawned has to stay as it was. Used by one thread at a time.
+class PolicyInForce {
+ public:
+  // Without a source there is no policy. `policy` is what the source gave already; null: nothing.
+  PolicyInForce(std::shared_ptr<sources::PolicySource> source,
+                std::shared_ptr<const rules::Policy> policy)
+      : source_(std::move(source)), current_(std::move(policy)) {}
+
+  // Says what of the policy is held elsewhere or not at all. Call once.
+  void Begin() const;
+
+  // Null: there is none.
+  const std::shared_ptr<const rules::Policy>& current() const { return current_; }
+  // Empty without a source.
+  std::string_view name() const { return source_ == nullptr ? "" : source_->name(); }
+
+  // Asks the source, and takes what it gives. Whether another policy is in force now; on an error
+  // the old one is.
+  absl::StatusOr<bool> Refresh();
+
+  // As PolicySource has them.
+  int fd() const { return source_ == nullptr ? -1 : source_->fd(); }
+  bool TakeChange() { return source_ != nullptr && source_->TakeChange(); }
+
+ private:
+  absl::Status Take();
+
+  std::shared_ptr<sources::PolicySource> source_;
+  std::shared_ptr<const rules::Policy> current_;
+};
+
+// What two policies fix at the spawn and do not agree on: "filesystem_policy, process"; empty if
+// nothing.
+std::string DifferenceAtSpawn(const rules::SpawnPolicy& a, const rules::SpawnPolicy& b);
+
+}  // namespace sallyport::proxy
+
+#endif  // SALLYPORT_PROXY_SERVER_POLICY_IN_FORCE_H_
