@@ -1,3 +1,5 @@
+#include <deque>
+
 #include "bench/throughput/load/workload.h"
 
 namespace sallyport::bench {
