@@ -271,6 +271,13 @@ std::optional<LocalReply> DecideOpening(const std::shared_ptr<const Snapshot>& s
   return std::nullopt;
 }
 
+bool AllowsHost(const Snapshot& snapshot, const rules::Authority& authority) {
+  rules::HostDecision decision = snapshot.rules->DecideHost(authority);
+  rules::NetworkDecision network;
+  AskPolicy(snapshot, authority, {}, &decision, &network);
+  return decision.allowed;
+}
+
 upstream::AddressGate GateOf(const RequestPlan& plan) {
   return {.rules = plan.snapshot->rules,
           .decision = plan.decision,

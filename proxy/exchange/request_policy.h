@@ -55,6 +55,9 @@ std::optional<http::LocalReply> DecideRequest(const http::RequestHead& request, 
 std::optional<http::LocalReply> DecideOpening(const std::shared_ptr<const Snapshot>& snapshot,
                                               Channel* channel);
 
+// Whether lists and policy let anybody reach `authority`, whatever is asked of it there.
+bool AllowsHost(const Snapshot& snapshot, const rules::Authority& authority);
+
 // Which addresses may be dialled for a request, and for a tunnel.
 upstream::AddressGate GateOf(const RequestPlan& plan);
 upstream::AddressGate GateOf(const Channel& channel);
