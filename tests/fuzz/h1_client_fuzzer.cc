@@ -6,6 +6,8 @@
 // The byte 0x1E stands between what comes before the next request is sent and what comes after.
 // Whatever the cuts, the same must happen.
 
+#include <fmt/core.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>

@@ -6,6 +6,8 @@
 //   3. how the bytes are cut into reads (Cuts)
 // Whatever the cuts, the same must happen.
 
+#include <fmt/core.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>

@@ -1,9 +1,14 @@
 #ifndef SALLYPORT_TESTS_FUZZ_HEAD_CHECKS_H_
 #define SALLYPORT_TESTS_FUZZ_HEAD_CHECKS_H_
 
+#include <fmt/core.h>
+
+#include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "proxy/http/field_syntax.h"
 #include "proxy/http/message.h"

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proxy/net/transport.h"
 #include "tests/fuzz/fuzz_input.h"

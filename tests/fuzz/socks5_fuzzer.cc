@@ -1,7 +1,10 @@
 // What a SOCKS5 client sends. A first line says how it is cut into reads (Cuts); whatever the cuts,
 // the same must come of it. A request that is understood names a host in its canonical form.
 
+#include <fmt/core.h>
+
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
