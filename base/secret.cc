@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
@@ -100,6 +101,19 @@ void SecretString::Wipe() {
   if (bytes_ != nullptr) Heap().Free(bytes_, size_);
   bytes_ = nullptr;
   size_ = 0;
+}
+
+void AppendWiping(std::string_view more, std::string* text) {
+  const size_t size = text->size() + more.size();
+  if (size > text->capacity()) {
+    std::string larger;
+    // Twice as much, or many small pieces would be copied again and again.
+    larger.reserve(text->empty() ? size : std::max(size, 2 * text->capacity()));
+    larger.append(*text);
+    WipeString(text);
+    *text = std::move(larger);
+  }
+  text->append(more);
 }
 
 void WipeString(std::string* text) {

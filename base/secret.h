@@ -46,6 +46,10 @@ class SecretString {
   size_t size_ = 0;
 };
 
+// Appends to a string that may hold a secret: where it must move to grow, the old bytes are
+// overwritten.
+void AppendWiping(std::string_view more, std::string* text);
+
 // Overwrites and empties a string that held a secret on its way into a SecretString.
 void WipeString(std::string* text);
 

@@ -65,7 +65,7 @@ void BM_RequestHead(benchmark::State& state) {
                             http::HeadCollector::Result::kComplete &&
                         ParseRequestHead(buffers.get(), limits, &request, &keep_alive, &error);
     if (!parsed || DecideRequest(request, &channel, snapshot, &plan).has_value() ||
-        PrepareRequest(plan, &request).has_value()) {
+        PrepareRequest(&plan, &request).has_value()) {
       std::abort();
     }
     out.clear();

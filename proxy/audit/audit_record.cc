@@ -18,6 +18,7 @@ void AuditRecord::Clear() {
   duration_ms = 0;
   upstream_ms.reset();
   scrubbed = 0;
+  scrub_skipped = false;
 }
 
 }  // namespace sallyport::audit

@@ -49,6 +49,8 @@ struct AuditRecord {
   std::optional<double> upstream_ms;
   // How many times a secret was taken out of the reply.
   uint64_t scrubbed = 0;
+  // The reply's body was not looked into, since the upstream had encoded it.
+  bool scrub_skipped = false;
   std::string error;
 
   // As new, but for the memory that the strings have, which is used again.

@@ -148,6 +148,7 @@ void JsonLines::AppendKeys(const AuditRecord& record, std::string* out) {
   AppendMilliseconds(out, ",\"durationMs\":", record.duration_ms);
   AppendMilliseconds(out, ",\"upstreamMs\":", record.upstream_ms);
   AppendCount(out, ",\"scrubbed\":", record.scrubbed);
+  if (record.scrub_skipped) out->append(R"(,"scrub":"skipped")");
   AppendText(out, ",\"error\":", record.error);
 }
 

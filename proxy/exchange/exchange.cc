@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "proxy/exchange/connection_authentication.h"
 #include "proxy/exchange/inject.h"
 
@@ -74,6 +75,7 @@ void Exchange::Begin(http::ServerStream* stream, Channel* channel, Owner* owner)
   request_ended_ = reply_ended_ = streaming_ = denied_ = false;
   request_bytes_ = response_bytes_ = leased_ns_ = 0;
   status_ = 0;
+  reply_body_ = ReplyScrubber::Body::kPassed;
   informational_ = 0;
   path_.clear();
   method_.clear();
@@ -84,6 +86,7 @@ void Exchange::Begin(http::ServerStream* stream, Channel* channel, Owner* owner)
   plan_.decision = {};
   plan_.audited_by = {};
   plan_.applied.clear();
+  plan_.carried.clear();
   started_ns_ = MonotonicNs();
   stream->SetListener(this);
 }
@@ -110,9 +113,17 @@ void Exchange::Start(http::ServerStream* stream, http::RequestHead* request, Cha
     return;
   }
   std::optional<LocalReply> refused = DecideRequest(*request, channel, context_->snapshot, &plan_);
-  if (!refused.has_value()) refused = PrepareRequest(plan_, request);
+  if (!refused.has_value()) {
+    rewriter_.Begin(&plan_, *request);
+    refused = PrepareRequest(&plan_, request);
+  }
   if (refused.has_value()) {
     Reply(*std::move(refused));
+    return;
+  }
+  scrubber_.Begin(plan_);
+  if (rewriter_.mode() == BodyRewriter::Mode::kGather) {
+    Touch();
     return;
   }
   if (request->body.kind != BodyKind::kNone) stream_->PauseRequest();
@@ -140,9 +151,34 @@ void Exchange::OnLeased(const upstream::Pool::Lease& lease) {
   if (lease.forwarding_proxy != nullptr) {
     AddressToProxy(plan_, lease.forwarding_proxy->authorization.Reveal(), request_);
   }
-  upstream_->SendHead(*request_);
+  SendRequestHead();
   if (request_ended_) upstream_->EndRequest();
   stream_->ResumeRequest();
+}
+
+void Exchange::SendRequestHead() {
+  const bool gathered = rewriter_.mode() == BodyRewriter::Mode::kGather;
+  if (!rewriter_.changes_length() || request_->body.kind != BodyKind::kLength) {
+    upstream_->SendHead(*request_);
+  } else {
+    // A copy: the codec that reads the body goes by the original.
+    http::RequestHead framed = *request_;
+    const std::string length = std::to_string(gathered_.size());
+    if (gathered) {
+      framed.body.length = gathered_.size();
+      framed.headers.Replace({"Content-Length", length, http::HeaderId::kContentLength, false});
+    } else {
+      framed.body = {BodyKind::kStreamed, 0};
+      framed.headers.RemoveIf(
+          [](const http::Header& header) { return header.id == http::HeaderId::kContentLength; });
+    }
+    upstream_->SendHead(framed);
+  }
+  if (!gathered) return;
+  upstream_->SendBody(gathered_);
+  rewriter_.Stop();
+  WipeString(&gathered_);
+  std::string().swap(gathered_);
 }
 
 void Exchange::BindUpstream() {
@@ -160,8 +196,59 @@ void Exchange::OnRequestData(std::string_view bytes) {
   request_bytes_ += bytes.size();
   body_sent_ = true;
   Touch();
+  if (rewriter_.mode() != BodyRewriter::Mode::kOff) {
+    RewriteBody(bytes);
+  } else {
+    ForwardBody(bytes);
+  }
+}
+
+void Exchange::ForwardBody(std::string_view bytes) {
   if (upstream_ == nullptr || reply_ended_) return;
   if (upstream_->SendBody(bytes) == net::WriteResult::kBlocked) stream_->PauseRequest();
+}
+
+bool Exchange::RewriteBody(std::string_view bytes) {
+  const bool gather = rewriter_.mode() == BodyRewriter::Mode::kGather;
+  const bool allowed = rewriter_.Write(bytes, [this, gather](std::string_view piece) {
+    if (gather) {
+      AppendWiping(piece, &gathered_);
+    } else {
+      ForwardBody(piece);
+    }
+  });
+  if (!allowed) RefuseBody();
+  return allowed;
+}
+
+bool Exchange::FinishBody() {
+  const bool gather = rewriter_.mode() == BodyRewriter::Mode::kGather;
+  const bool allowed = rewriter_.Finish([this, gather](std::string_view piece) {
+    if (gather) {
+      AppendWiping(piece, &gathered_);
+    } else {
+      ForwardBody(piece);
+    }
+  });
+  if (!allowed) {
+    RefuseBody();
+  } else if (!gather) {
+    rewriter_.Stop();
+  }
+  return allowed;
+}
+
+// What went upstream of the request stays incomplete there.
+void Exchange::RefuseBody() {
+  LocalReply reply = rewriter_.refusal();
+  if (!head_sent_) {
+    Reply(std::move(reply));
+    return;
+  }
+  denied_ = true;
+  denial_ = http::NameOf(reply.code);
+  decided_by_ = std::move(reply.rule);
+  AbortReply(denial_);
 }
 
 void Exchange::OnRequestDrained() {
@@ -170,11 +257,20 @@ void Exchange::OnRequestDrained() {
 }
 
 void Exchange::OnRequestTrailers(const http::HeaderList& trailers) {
+  if (rewriter_.mode() == BodyRewriter::Mode::kStream && !FinishBody()) return;
   if (upstream_ != nullptr) upstream_->SendTrailers(FilterRequestTrailers(plan_, trailers));
 }
 
 void Exchange::OnRequestEnd() {
   request_ended_ = true;
+  if (rewriter_.mode() != BodyRewriter::Mode::kOff) {
+    const bool gathered = rewriter_.mode() == BodyRewriter::Mode::kGather;
+    if (!FinishBody()) return;
+    if (gathered) {
+      Acquire(upstream::Pool::Reuse::kAllowed);
+      return;
+    }
+  }
   if (upstream_ != nullptr) upstream_->EndRequest();
   if (upgraded_ && reply_ended_) Finish();
 }
@@ -199,6 +295,7 @@ void Exchange::OnInformational(http::ResponseHead* head) {
   }
   Touch();
   PrepareReply(plan_.tls, head);
+  scrubber_.ScrubHead(head);
   stream_->SendInformational(*head);
 }
 
@@ -206,6 +303,16 @@ void Exchange::OnReplyHead(http::ResponseHead* head) {
   Touch();
   if (OffersConnectionAuthentication(*head)) BindUpstream();
   PrepareReply(plan_.tls, head);
+  reply_body_ = scrubber_.BeginBody(*head);
+  if (reply_body_ == ReplyScrubber::Body::kRefused) {
+    Reply({ReplyCode::kUnscrubbableReply,
+           "the reply is encoded, and cannot be searched for the credential",
+           plan_.authority.host.name,
+           {},
+           {}});
+    return;
+  }
+  scrubber_.ScrubHead(head);
   status_ = head->status;
   head_sent_ = true;
   upgraded_ = head->status == 101;
@@ -221,7 +328,21 @@ void Exchange::OnReplyHead(http::ResponseHead* head) {
 void Exchange::OnReplyData(std::string_view bytes) {
   response_bytes_ += bytes.size();
   Touch();
-  if (stream_->SendBody(bytes) == net::WriteResult::kBlocked) upstream_->PauseReply();
+  if (reply_body_ == ReplyScrubber::Body::kSearched) {
+    scrubber_.Write(bytes, [this](std::string_view piece) { SendReplyData(piece); });
+  } else {
+    SendReplyData(bytes);
+  }
+}
+
+void Exchange::SendReplyData(std::string_view bytes) {
+  const bool blocked = stream_->SendBody(bytes) == net::WriteResult::kBlocked;
+  if (blocked && upstream_ != nullptr) upstream_->PauseReply();
+}
+
+void Exchange::FlushReply() {
+  if (reply_body_ != ReplyScrubber::Body::kSearched) return;
+  scrubber_.Finish([this](std::string_view piece) { SendReplyData(piece); });
 }
 
 void Exchange::OnResponseDrained() {
@@ -230,10 +351,15 @@ void Exchange::OnResponseDrained() {
 }
 
 void Exchange::OnReplyTrailers(const http::HeaderList& trailers) {
-  stream_->SendTrailers(FilterReplyTrailers(trailers));
+  FlushReply();
+  http::HeaderList kept = FilterReplyTrailers(trailers);
+  Arena arena;
+  scrubber_.ScrubTrailers(&kept, &arena);
+  stream_->SendTrailers(kept);
 }
 
 void Exchange::OnReplyEnd(net::EndKind kind) {
+  FlushReply();
   reply_ended_ = true;
   if (upgraded_ && !request_ended_) {
     stream_->EndResponse(kind);
@@ -300,6 +426,9 @@ void Exchange::Reply(LocalReply reply) {
 
 void Exchange::AbortReply(std::string_view why) {
   error_ = why;
+  if (reply_body_ == ReplyScrubber::Body::kSearched) {
+    scrubber_.Abandon([this](std::string_view piece) { SendReplyData(piece); });
+  }
   http::ServerStream* stream = std::exchange(stream_, nullptr);
   Finish();
   stream->Abort();
@@ -327,6 +456,9 @@ void Exchange::Finish() {
   Measure(now);
   LogAccess();
   if (context_->audit != nullptr) Audit(now);
+  rewriter_.Stop();
+  WipeString(&gathered_);
+  scrubber_.Clear();
   plan_.snapshot = nullptr;
   Owner* owner = std::exchange(owner_, nullptr);
   if (owner != nullptr) owner->OnExchangeDone(this);
@@ -345,6 +477,7 @@ void Exchange::Measure(uint64_t now) {
       if (first_rule.empty()) first_rule = rule;
       ++metrics.ForRule(rule).injections;
     }
+    scrubber_.AddTo(plan_, &metrics);
   }
   const auto protocol = static_cast<size_t>(metrics::ParseProtocol(protocol_));
   const auto status_class = static_cast<size_t>(status_ / 100);
@@ -394,6 +527,8 @@ void Exchange::Audit(uint64_t now) {
   record.request_bytes = request_bytes_;
   record.response_bytes = response_bytes_;
   record.duration_ms = to_ms(now - started_ns_);
+  record.scrubbed = scrubber_.count();
+  record.scrub_skipped = reply_body_ == ReplyScrubber::Body::kSkipped;
   record.error = error_;
   context_->audit->Record(std::move(record));
 }

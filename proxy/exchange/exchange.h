@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "proxy/exchange/body_rewriter.h"
 #include "proxy/exchange/exchange_context.h"
+#include "proxy/exchange/reply_scrubber.h"
 #include "proxy/exchange/request_policy.h"
 #include "proxy/http/local_reply.h"
 #include "proxy/http/stream.h"
@@ -73,9 +75,20 @@ class Exchange final : private http::RequestListener,
 
   void Begin(http::ServerStream* stream, Channel* channel, Owner* owner);
   void Acquire(upstream::Pool::Reuse reuse);
+  // The request's head, with its body's new framing where placeholders may change that.
+  void SendRequestHead();
+  // Each passes the request's body on through the rewriter; false: the exchange is over.
+  bool RewriteBody(std::string_view bytes);
+  bool FinishBody();
+  void ForwardBody(std::string_view bytes);
+  // A placeholder in the body must not go to this upstream.
+  void RefuseBody();
   // The upstream connection is for this client alone from now on.
   void BindUpstream();
   bool MayRetry(bool nothing_received) const;
+  void SendReplyData(std::string_view bytes);
+  // What the scrubber kept back of a body that is complete.
+  void FlushReply();
   void Touch();
   void OnStall();
   void Reply(http::LocalReply reply);
@@ -97,6 +110,11 @@ class Exchange final : private http::RequestListener,
   Owner* owner_ = nullptr;
   RequestPlan plan_;
   http::ClientStream* upstream_ = nullptr;
+  BodyRewriter rewriter_;
+  // All of a body that is gathered before it is sent, placeholders replaced; wiped after use.
+  std::string gathered_;
+  ReplyScrubber scrubber_;
+  ReplyScrubber::Body reply_body_ = ReplyScrubber::Body::kPassed;
 
   int informational_ = 0;  // 1xx replies so far
   bool waiting_ = false;   // for a lease

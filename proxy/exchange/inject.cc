@@ -10,6 +10,8 @@
 #include "absl/container/inlined_vector.h"
 #include "base/hex.h"
 #include "base/secret.h"
+#include "proxy/exchange/content_coding.h"
+#include "proxy/exchange/placeholder_access.h"
 #include "proxy/exchange/placeholder_rewriter.h"
 
 namespace sallyport::proxy {
@@ -129,77 +131,19 @@ std::string_view SetQueryParameter(std::string_view target, std::string_view nam
   return kept;
 }
 
-// What a request may carry in the place of a placeholder, and why not.
-class PlaceholderAccess {
- public:
-  PlaceholderAccess(const RequestPlan& plan, const RequestHead& request)
-      : plan_(plan),
-        method_(request.method),
-        path_(plan.MatchedPath(PathWithoutQuery(request.path))) {}
-
-  const std::string_view* Find(size_t entry) {
-    const Snapshot& snapshot = *plan_.snapshot;
-    for (const uint16_t index : snapshot.placeholders.entries()[entry].rules) {
-      const bool matches = std::find(plan_.candidates.begin(), plan_.candidates.end(), index) !=
-                               plan_.candidates.end() &&
-                           snapshot.rules->rules()[index].Matches(method_, path_);
-      if (!matches || snapshot.credentials[index] == nullptr) continue;
-      if (!snapshot.credentials[index]->available) {
-        unavailable_ = true;
-        continue;
-      }
-      if (!plan_.tls && !snapshot.rules->rules()[index].plaintext) {
-        plaintext_ = true;
-        continue;
-      }
-      secret_ = snapshot.credentials[index]->raw.Reveal();
-      return &secret_;
-    }
-    return nullptr;
-  }
-
-  LocalReply Refusal(size_t entry) const {
-    const auto& owners = plan_.snapshot->placeholders.entries()[entry].rules;
-    const std::string owner =
-        owners.empty() ? std::string() : plan_.snapshot->rules->rules()[owners.front()].name;
-    const std::string& host = plan_.authority.host.name;
-    if (unavailable_) {
-      return {.code = ReplyCode::kCredentialUnavailable,
-              .message = fmt::format("the credential of {} cannot be had", owner),
-              .host = host,
-              .rule = owner,
-              .hint = {}};
-    }
-    if (plaintext_) {
-      return {.code = ReplyCode::kPlaintextCredential,
-              .message =
-                  fmt::format("the credential of {} would go to {} over plain http", owner, host),
-              .host = host,
-              .rule = owner,
-              .hint = {}};
-    }
-    return {.code = ReplyCode::kPlaceholderMisdirected,
-            .message = fmt::format("the placeholder of {} was sent to {}", owner, host),
-            .host = host,
-            .rule = owner,
-            .hint = {}};
-  }
-
- private:
-  const RequestPlan& plan_;
-  const std::string_view method_;
-  const std::string_view path_;
-  std::string_view secret_;
-  bool plaintext_ = false;
-  bool unavailable_ = false;
-};
-
-std::optional<LocalReply> ReplacePlaceholders(const RequestPlan& plan, RequestHead* request) {
-  const rules::PlaceholderIndex& index = plan.snapshot->placeholders;
-  if (index.empty()) return std::nullopt;
-  PlaceholderAccess access(plan, *request);
-  PlaceholderRewriter rewriter(&index, request->arena,
-                               [&access](size_t entry) { return access.Find(entry); });
+std::optional<LocalReply> ReplacePlaceholders(RequestPlan* plan, RequestHead* request) {
+  const Snapshot& snapshot = *plan->snapshot;
+  if (snapshot.placeholders.empty()) return std::nullopt;
+  PlaceholderAccess access(plan, MatchingRules(*plan, *request));
+  std::string_view secret;
+  PlaceholderRewriter rewriter(&snapshot.placeholders, request->arena,
+                               [&](size_t entry) -> const std::string_view* {
+                                 const std::optional<uint16_t> rule = access.Find(entry);
+                                 if (!rule.has_value()) return nullptr;
+                                 plan->AddCarried(*rule);
+                                 secret = snapshot.credentials[*rule]->raw.Reveal();
+                                 return &secret;
+                               });
   const std::optional<std::string_view> target = rewriter.RewriteTarget(request->path);
   if (!target.has_value()) return access.Refusal(*rewriter.refused_entry());
   for (Header& header : request->headers) {
@@ -213,16 +157,23 @@ std::optional<LocalReply> ReplacePlaceholders(const RequestPlan& plan, RequestHe
   return std::nullopt;
 }
 
-void WriteCredentials(const RequestPlan& plan, RequestHead* request) {
-  for (const uint16_t index : plan.applied) {
-    const rules::CredentialRule& rule = plan.snapshot->rules->rules()[index];
-    const std::string_view value = plan.snapshot->credentials[index]->written.Reveal();
+void WriteCredentials(RequestPlan* plan, RequestHead* request) {
+  for (const uint16_t index : plan->applied) {
+    const rules::CredentialRule& rule = plan->snapshot->rules->rules()[index];
+    const std::string_view value = plan->snapshot->credentials[index]->written.Reveal();
+    plan->AddCarried(index);
     if (rule.target_kind == rules::TargetKind::kHeader) {
       request->headers.Replace({rule.target, value, http::LookUpHeader(rule.target), true});
     } else {
       request->path = SetQueryParameter(request->path, rule.target, value, request->arena);
     }
   }
+}
+
+bool RepliesAreSearched(const RequestPlan& plan) {
+  return std::any_of(plan.carried.begin(), plan.carried.end(), [&plan](uint16_t index) {
+    return plan.snapshot->rules->rules()[index].scrub != rules::ScrubMode::kOff;
+  });
 }
 
 // RFC 9110 §6.5.1: fields that frame, route or authenticate have no place in trailers.
@@ -233,12 +184,13 @@ bool MayBeTrailer(const Header& header) {
 
 }  // namespace
 
-std::optional<LocalReply> PrepareRequest(const RequestPlan& plan, RequestHead* request) {
+std::optional<LocalReply> PrepareRequest(RequestPlan* plan, RequestHead* request) {
   request->upgrade = UpgradeToForward(request->upgrade);
   RemoveHopByHop(&request->headers);
   if (std::optional<LocalReply> refused = ReplacePlaceholders(plan, request)) return refused;
   WriteCredentials(plan, request);
-  request->host = HostField(plan, request->arena);
+  if (RepliesAreSearched(*plan)) RefuseEncodings(&request->headers);
+  request->host = HostField(*plan, request->arena);
   // From here on the plan alone says where it goes.
   request->scheme = {};
   request->authority = {};

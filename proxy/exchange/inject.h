@@ -13,8 +13,9 @@ namespace sallyport::proxy {
 
 // Makes of the client's request the one that goes upstream: hop-by-hop fields off (RFC 9110 §7.6.1,
 // before anything is written, so that no Connection field can name what is), placeholders replaced,
-// credentials written, Host set to the authority agreed on. Or returns the reply that refuses it.
-std::optional<http::LocalReply> PrepareRequest(const RequestPlan& plan, http::RequestHead* request);
+// credentials written, codings refused where the reply is to be searched, Host set to the authority
+// agreed on. Or returns the reply that refuses it. Completes plan->carried.
+std::optional<http::LocalReply> PrepareRequest(RequestPlan* plan, http::RequestHead* request);
 
 // Makes of a prepared request for plain HTTP one that an upstream proxy forwards: absolute form,
 // and `authorization` (empty for none) as Proxy-Authorization. May be repeated.

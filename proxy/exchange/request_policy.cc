@@ -296,6 +296,7 @@ std::optional<LocalReply> DecideRequest(const RequestHead& request, Channel* cha
                                         const std::shared_ptr<const Snapshot>& snapshot,
                                         RequestPlan* plan) {
   plan->snapshot = snapshot;
+  plan->carried.clear();
   if (channel->authority.has_value()) {
     plan->tls = channel->tls;
     if (std::optional<LocalReply> refused = AgreeInside(request, *channel)) return refused;

@@ -1,6 +1,7 @@
 #ifndef SALLYPORT_PROXY_EXCHANGE_REQUEST_POLICY_H_
 #define SALLYPORT_PROXY_EXCHANGE_REQUEST_POLICY_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,9 +31,16 @@ struct RequestPlan {
   rules::RuleIndexes candidates;
   // Rules that write into this request, in file order.
   rules::RuleIndexes applied;
+  // Rules whose value is in this request, or may come to be in its body: written, or in the place
+  // of a placeholder. Each once; complete when the request has been prepared.
+  rules::RuleIndexes carried;
   // The path without its query, normalised; what rules and policies match.
   std::string normalized_path;
   bool path_is_normal = false;  // the path as sent is; then normalized_path is empty
+
+  void AddCarried(uint16_t rule) {
+    if (std::find(carried.begin(), carried.end(), rule) == carried.end()) carried.push_back(rule);
+  }
 
   // The path that rules match, given the request's own.
   std::string_view MatchedPath(std::string_view path_without_query) const {

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "proxy/exchange/body_placeholders.h"
+#include "proxy/scrub/scrub_set.h"
 #include "rules/placeholder.h"
 #include "rules/policy.h"
 #include "rules/rule_set.h"
@@ -20,6 +22,8 @@ struct RuleCredential {
   SecretString raw;
   // The rule's format filled in; for a query target percent-encoded.
   SecretString written;
+  // What replies are searched for; empty where the rule says not to.
+  scrub::ScrubSet scrub;
 };
 
 // Everything an exchange reads of the configuration, at one moment. Immutable; a new one takes its
@@ -31,6 +35,8 @@ struct Snapshot {
   // By rule; null where the source was never set, and the rule is skipped.
   std::vector<std::shared_ptr<const RuleCredential>> credentials;
   rules::PlaceholderIndex placeholders;
+  // Of these, the ones that are looked for in bodies.
+  BodyPlaceholders body_placeholders;
 };
 
 }  // namespace sallyport::proxy

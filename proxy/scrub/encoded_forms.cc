@@ -230,6 +230,8 @@ SecretStrings AllAlignments(std::string_view value, std::string_view alphabet) {
 
 }  // namespace
 
+SecretString EscapeJson(std::string_view value) { return Json(value, {}); }
+
 SecretStrings JsonForms(std::string_view value) {
   SecretStrings forms;
   for (const JsonStyle& style : kJsonStyles) forms.push_back(Json(value, style));

@@ -12,7 +12,10 @@ namespace sallyport::scrub {
 
 using SecretStrings = std::vector<SecretString>;
 
-// Inside a JSON string (RFC 8259 §7).
+// As the inside of a JSON string, with no more escapes than RFC 8259 §7 asks for.
+SecretString EscapeJson(std::string_view value);
+
+// Inside a JSON string.
 SecretStrings JsonForms(std::string_view value);
 // Inside a URL, or a body of application/x-www-form-urlencoded, in both cases of hexadecimal digits
 // (RFC 3986 §2.1; WHATWG URL §5.2).

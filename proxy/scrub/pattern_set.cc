@@ -121,26 +121,37 @@ inline bool PatternSet::Filter(uint32_t hash) const {
   return TestBit(filter_, hash >> filter_shift_);
 }
 
-size_t PatternSet::Search(std::string_view text, Hits* hits) const {
+size_t PatternSet::Scan(std::string_view text, Hits* hits) const {
   size_t partial = text.size();
-  if (empty()) return partial;
   const size_t before = hits->size();
   for (size_t at = 0; at + kWindow <= text.size(); at += stride_) {
     const uint32_t hash = HashAt(text.data() + at);
     if (Filter(hash)) [[unlikely]]
       Check(text, at, hash, hits, &partial);
   }
+  std::sort(hits->begin() + static_cast<std::ptrdiff_t>(before), hits->end(),
+            [](const Hit& a, const Hit& b) {
+              return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
+            });
+  return partial;
+}
+
+size_t PatternSet::Search(std::string_view text, Hits* hits) const {
+  if (empty()) return text.size();
+  size_t partial = Scan(text, hits);
   // A beginning too short for a probe to be sure to lie in it.
   const size_t tail = stride_ + kWindow - 2;
   for (size_t at = text.size() - std::min(tail, text.size()); at < partial; ++at) {
     if (!TestBit(first_bytes_, static_cast<uint8_t>(text[at]))) continue;
     if (Begins(text.substr(at))) partial = at;
   }
-  std::sort(hits->begin() + static_cast<std::ptrdiff_t>(before), hits->end(),
-            [](const Hit& a, const Hit& b) {
-              return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
-            });
   return partial;
+}
+
+void PatternSet::SearchWhole(std::string_view text, Hits* hits) const {
+  // Shorter than the shortest pattern: most names and values of headers are.
+  if (empty() || text.size() < stride_ + kWindow - 1) return;
+  Scan(text, hits);
 }
 
 void PatternSet::Check(std::string_view text, size_t at, uint32_t hash, Hits* hits,

@@ -48,6 +48,8 @@ class PatternSet {
   //
   // Takes about a nanosecond for each `stride()` bytes. Allocates nothing for up to eight hits.
   size_t Search(std::string_view text, Hits* hits) const;
+  // The same for a text that nothing follows.
+  void SearchWhole(std::string_view text, Hits* hits) const;
 
   bool empty() const { return spans_.empty(); }
   // Bytes of text for each probe.
@@ -72,6 +74,8 @@ class PatternSet {
   std::span<const Window> windows() const;
   bool Filter(uint32_t hash) const;
   void MakeIndex();
+  // Appends the hits, sorted; returns where an unfinished one begins that has a window in `text`.
+  size_t Scan(std::string_view text, Hits* hits) const;
   // Looks at the patterns that have the window at `at`; lowers `partial` to where one begins that
   // `text` may hold the beginning of.
   void Check(std::string_view text, size_t at, uint32_t hash, Hits* hits, size_t* partial) const;

@@ -61,7 +61,7 @@ ScrubSet::ScrubSet(std::string_view value, std::span<const std::string_view> for
 
 std::string_view ScrubSet::Scrub(std::string_view text, Arena* arena, uint64_t* count) const {
   Hits hits;
-  patterns_.Search(text, &hits);
+  patterns_.SearchWhole(text, &hits);
   if (hits.empty()) return text;
   char* copy = arena->Allocate(text.size());
   std::memcpy(copy, text.data(), text.size());

@@ -21,6 +21,11 @@ void Scrubber::Write(std::string_view bytes, Out out) { Pass(search_.Add(bytes),
 
 void Scrubber::Finish(Out out) { Pass(search_.Finish(), out); }
 
+void Scrubber::Abandon(Out out) {
+  if (search_.kept() < ScrubSet::kShortestValue) Finish(out);
+  search_.Clear();
+}
+
 void Scrubber::Pass(const StreamSearch::Ready& ready, Out out) {
   if (ready.text.empty()) return;
   const uint64_t begin = position_;

@@ -23,7 +23,10 @@ class Scrubber {
   void Write(std::string_view bytes, Out out);
   // The stream is over: what was kept back leaves.
   void Finish(Out out);
-  // The stream was broken off: what was kept back is forgotten.
+  // The stream was broken off. What was kept back leaves if it is shorter than any value that is
+  // looked for; more may be nearly all of one, and is forgotten.
+  void Abandon(Out out);
+  // Forgets what was kept back.
   void Clear();
 
   // Occurrences so far; those that overlap are one.

@@ -3,27 +3,10 @@
 #include <string.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "base/secret.h"
 
 namespace sallyport::scrub {
-namespace {
-
-// Adds `bytes` without leaving an old copy of the text in freed memory.
-void AppendWiping(std::string_view bytes, std::string* text) {
-  if (text->size() + bytes.size() > text->capacity()) {
-    std::string larger;
-    larger.reserve(text->size() + bytes.size());
-    larger.append(*text);
-    WipeString(text);
-    *text = std::move(larger);
-  }
-  text->append(bytes);
-}
-
-}  // namespace
-
 void StreamSearch::Begin(const PatternSet* patterns) {
   Clear();
   patterns_ = patterns;

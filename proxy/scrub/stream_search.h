@@ -33,6 +33,7 @@ class StreamSearch {
   Ready Add(std::string_view bytes);
   // The stream is over: all that was kept back.
   Ready Finish();
+  size_t kept() const { return kept_.size() - passed_; }
   // Forgets everything, overwriting what was kept.
   void Clear();
 

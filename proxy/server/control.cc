@@ -33,6 +33,10 @@ std::shared_ptr<const RuleCredential> MakeCredential(const rules::CredentialRule
   if (!credential->available) return credential;
   credential->raw = value.Clone();
   credential->written = rule.format.Render(value.Reveal());
+  if (rule.scrub != rules::ScrubMode::kOff) {
+    const std::array<std::string_view, 1> formatted = {credential->written.Reveal()};
+    credential->scrub = scrub::ScrubSet(value.Reveal(), formatted);
+  }
   if (rule.target_kind == rules::TargetKind::kQuery) {
     std::string encoded;
     rules::AppendUrlEncoded(credential->written.Reveal(), &encoded);
@@ -128,6 +132,15 @@ std::string Control::PlaceholderFor(const rules::CredentialRule& rule) {
   return made;
 }
 
+std::shared_ptr<const RuleCredential> Control::CredentialOf(size_t index) {
+  const std::shared_ptr<const sources::CredentialValue>& value = (*values_)[index];
+  if (value == nullptr) return nullptr;
+  const bool is_in_force =
+      published_ != nullptr && published_->rules == rules_ && (*published_values_)[index] == value;
+  if (is_in_force) return published_->credentials[index];
+  return MakeCredential(rules_->rules()[index], value->value);
+}
+
 void Control::Publish() {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->rules = rules_;
@@ -135,15 +148,16 @@ void Control::Publish() {
   std::vector<rules::PlaceholderIndex::Entry> placeholders;
   for (size_t i = 0; i < rules_->rules().size(); ++i) {
     const rules::CredentialRule& rule = rules_->rules()[i];
-    const std::shared_ptr<const sources::CredentialValue>& value = (*values_)[i];
-    snapshot->credentials.push_back(value == nullptr ? nullptr
-                                                     : MakeCredential(rule, value->value));
+    snapshot->credentials.push_back(CredentialOf(i));
     std::string placeholder = PlaceholderFor(rule);
     if (!placeholder.empty()) {
       placeholders.push_back({std::move(placeholder), {static_cast<uint16_t>(i)}});
     }
   }
   snapshot->placeholders = rules::PlaceholderIndex(std::move(placeholders));
+  snapshot->body_placeholders = BodyPlaceholders(snapshot->placeholders, *rules_);
+  published_ = snapshot;
+  published_values_ = values_;
   publish_(std::move(snapshot));
 }
 

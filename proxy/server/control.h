@@ -68,6 +68,9 @@ class Control {
   std::string_view ConfigName() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnConfigFileChanged();
   void OnPolicyChanged();
+  // Of the rule of that index; as it is in force, where neither the rules nor its value changed.
+  std::shared_ptr<const RuleCredential> CredentialOf(size_t index)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string PlaceholderFor(const rules::CredentialRule& rule)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -85,6 +88,9 @@ class Control {
   std::shared_ptr<const rules::RuleSet> rules_ ABSL_GUARDED_BY(mutex_);
   PolicyInForce policy_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const sources::ValueTable> values_ ABSL_GUARDED_BY(mutex_);
+  // The snapshot in force, and the values it was made of.
+  std::shared_ptr<const Snapshot> published_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const sources::ValueTable> published_values_ ABSL_GUARDED_BY(mutex_);
   // By variable: made once for a run, so that a reload does not change what the child was given.
   std::map<std::string, std::string> made_placeholders_ ABSL_GUARDED_BY(mutex_);
 

@@ -170,9 +170,9 @@ def test_an_http_1_0_client_never_gets_chunks(injecting_proxy, origin):
 
 
 CUT_SHORT = {
-    "fixed length": head(200, [("Content-Length", "100")]) + b"only this",
-    "chunked": head(200, [("Transfer-Encoding", "chunked")]) + chunk(b"only this"),
-    "until a close that is a reset": head(200) + b"only this",
+    "fixed length": head(200, [("Content-Length", "100")]) + b"only this.",
+    "chunked": head(200, [("Transfer-Encoding", "chunked")]) + chunk(b"only this."),
+    "until a close that is a reset": head(200) + b"only this.",
 }
 
 
@@ -190,7 +190,7 @@ def test_a_reply_cut_short_is_not_passed_off_as_whole(client, origin, data):
     client.send_request("GET", "/")
     body = client.read_head().body_pieces(client.stream, "GET")
     # What came is passed on; then the end is one that no client takes for the reply's.
-    assert next(body) == b"only this"
+    assert next(body) == b"only this."
     arrived.set()
     with pytest.raises((EndOfStream, ConnectionResetError)):
         for piece in body:

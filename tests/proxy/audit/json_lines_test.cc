@@ -60,6 +60,14 @@ TEST(JsonLinesTest, WritesEveryFieldInOrder) {
             "\n");
 }
 
+TEST(JsonLinesTest, SaysWhereARepliesBodyWasNotLookedInto) {
+  AuditRecord record;
+  record.scrub_skipped = true;
+  EXPECT_NE(Line(record).find(R"("scrubbed":0,"scrub":"skipped","error")"), std::string::npos);
+  record.Clear();
+  EXPECT_EQ(Line(record).find("skipped"), std::string::npos);
+}
+
 TEST(JsonLinesTest, WhatIsAbsentIsNull) {
   EXPECT_EQ(Line(AuditRecord()),
             R"({"time":"1970-01-01T00:00:00.000Z","event":"request","sandbox":null,)"

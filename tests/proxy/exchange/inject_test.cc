@@ -40,7 +40,7 @@ class InjectTest : public testing::Test {
     for (const auto& [name, value] : headers) request.headers.Add(name, value);
     RequestPlan plan;
     std::optional<http::LocalReply> refused = DecideRequest(request, &channel_, snapshot_, &plan);
-    if (!refused.has_value()) refused = PrepareRequest(plan, &request);
+    if (!refused.has_value()) refused = PrepareRequest(&plan, &request);
     if (refused.has_value()) return std::string(NameOf(refused->code));
     std::string text = std::string(request.path) + "\n";
     for (const http::Header& header : request.headers) {
@@ -80,6 +80,18 @@ TEST_F(InjectTest, HopByHopFieldsGoAndOthersKeepOrderAndBytes) {
                   {"Keep-Alive", "5"},
                   {"x-last", ""}}),
             "/\nX-Odd: caf\xE9\nx-last: \nAuthorization: Bearer s3cret\n");
+}
+
+TEST_F(InjectTest, CodingsAreRefusedWhereTheReplyIsSearched) {
+  Configure(R"({"domain":"api.test","envVar":"K","header":"A"})");
+  EXPECT_EQ(Send({{"Accept-Encoding", "gzip"}, {"X", "1"}, {"accept-encoding", "br"}}),
+            "/\nAccept-Encoding: identity\nX: 1\nA: s3cret\n");
+  EXPECT_EQ(Send({{"grpc-accept-encoding", "gzip"}}),
+            "/\ngrpc-accept-encoding: identity\nA: s3cret\n");
+  Configure(R"({"domain":"api.test","envVar":"K","header":"A","scrub":false})");
+  EXPECT_EQ(Send({{"Accept-Encoding", "gzip"}}), "/\nAccept-Encoding: gzip\nA: s3cret\n");
+  Configure(R"({"domain":"api.test","envVar":"K","header":"A","paths":["/v1"]})");
+  EXPECT_EQ(Send({{"Accept-Encoding", "gzip"}}), "/\nAccept-Encoding: gzip\n");
 }
 
 TEST_F(InjectTest, AQueryParameterIsSetOnce) {

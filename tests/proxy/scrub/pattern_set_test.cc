@@ -135,6 +135,9 @@ TEST(PatternSetTest, AgreesWithANaiveSearch) {
     const Found found = Search(Make(patterns), text, &partial);
     ASSERT_EQ(found, NaiveSearch(patterns, text, &naive_partial)) << text;
     ASSERT_EQ(partial, naive_partial) << text;
+    Hits whole;
+    Make(patterns).SearchWhole(text, &whole);
+    ASSERT_EQ(whole.size(), found.size()) << text;
   }
 }
 

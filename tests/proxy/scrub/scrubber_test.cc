@@ -130,6 +130,20 @@ TEST_F(ScrubberTest, OccurrencesMayOverlapWhatIsKeptBack) {
   EXPECT_EQ(scrubber_.count(), 1u);
 }
 
+TEST_F(ScrubberTest, OfABrokenStreamNothingLeavesThatMayBeMostOfTheValue) {
+  Use("s3cret-value");
+  const auto abandon = [this] {
+    std::string rest;
+    scrubber_.Abandon([&rest](std::string_view piece) { rest.append(piece); });
+    return rest;
+  };
+  EXPECT_EQ(Write("words"), "word");
+  EXPECT_EQ(abandon(), "s");
+  Begin();
+  EXPECT_EQ(Write("word s3cret-valu"), "word ");
+  EXPECT_EQ(abandon(), "");
+}
+
 TEST_F(ScrubberTest, ClearForgetsWhatWasKeptBack) {
   Use("s3cret-value");
   Write("s3cret-");
