@@ -14,7 +14,7 @@ packages_of() {
     demo) echo "python3 openssl=openssl curl=curl git=git node=nodejs ca-certificates" ;;
     # cargo-web, because Debian's cargo proper is too old for registries with a sparse index.
     test) echo "python3 python3-pytest python3-pytest-xdist python3-jsonschema python3-requests
-                python3-cryptography python3-openssl python3-pexpect openssl=openssl curl=curl
+                python3-cryptography python3-h2 python3-openssl python3-pexpect openssl=openssl curl=curl
                 wget=wget git=git node=nodejs npm=npm node-undici node-https-proxy-agent
                 node-axios python3-aiohttp python3-httpx python3-venv go=golang-go
                 cargo=cargo-web chromium=chromium certutil=libnss3-tools

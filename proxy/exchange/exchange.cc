@@ -121,6 +121,7 @@ void Exchange::Start(http::ServerStream* stream, http::RequestHead* request, Cha
     Reply(*std::move(refused));
     return;
   }
+  if (IsConnectionAuthentication(*request)) channel->http1_only = true;
   scrubber_.Begin(plan_);
   if (rewriter_.mode() == BodyRewriter::Mode::kGather) {
     Touch();
@@ -128,19 +129,21 @@ void Exchange::Start(http::ServerStream* stream, http::RequestHead* request, Cha
   }
   if (request->body.kind != BodyKind::kNone) stream_->PauseRequest();
   Touch();
-  Acquire(upstream::Pool::Reuse::kAllowed);
+  Acquire(upstream::Reuse::kAllowed);
 }
 
-void Exchange::Acquire(upstream::Pool::Reuse reuse) {
+void Exchange::Acquire(upstream::Reuse reuse) {
   waiting_ = true;
-  const upstream::Pool::Lease lease =
-      context_->pool->Acquire({plan_.tls, plan_.authority, GateOf(plan_), reuse, channel_}, this);
+  const upstream::Lease lease = context_->pool->Acquire(
+      {plan_.tls, plan_.authority, GateOf(plan_), reuse,
+       http::EqualsIgnoreCase(request_->upgrade, "websocket"), channel_->http1_only, channel_},
+      this);
   if (lease.stream != nullptr) OnLeased(lease);
 }
 
 // ---- Forward
 
-void Exchange::OnLeased(const upstream::Pool::Lease& lease) {
+void Exchange::OnLeased(const upstream::Lease& lease) {
   waiting_ = false;
   upstream_ = lease.stream;
   reused_ = lease.reused;
@@ -184,6 +187,8 @@ void Exchange::SendRequestHead() {
 void Exchange::BindUpstream() {
   context_->pool->Bind(upstream_, channel_);
   channel_->has_bound_upstream = true;
+  // What HTTP/2 shares cannot be bound: the handshake goes on, or starts anew, on HTTP/1.1.
+  channel_->http1_only = true;
 }
 
 void Exchange::OnLeaseFailed(const upstream::DialError& error) {
@@ -267,7 +272,7 @@ void Exchange::OnRequestEnd() {
     const bool gathered = rewriter_.mode() == BodyRewriter::Mode::kGather;
     if (!FinishBody()) return;
     if (gathered) {
-      Acquire(upstream::Pool::Reuse::kAllowed);
+      Acquire(upstream::Reuse::kAllowed);
       return;
     }
   }
@@ -372,20 +377,23 @@ void Exchange::OnReplyEnd(net::EndKind kind) {
   stream->EndResponse(kind);
 }
 
-bool Exchange::MayRetry(bool nothing_received) const {
-  return reused_ && !retried_ && nothing_received && !body_sent_ &&
-         request_->body.kind == BodyKind::kNone && IsIdempotent(request_->method);
+bool Exchange::MayRetry(http::StreamError error, bool nothing_received) const {
+  if (retried_ || body_sent_) return false;
+  if (error == http::StreamError::kRefused) return true;
+  return reused_ && nothing_received && request_->body.kind == BodyKind::kNone &&
+         IsIdempotent(request_->method);
 }
 
-void Exchange::OnReplyError(http::StreamError, bool nothing_received, const std::string& detail) {
+void Exchange::OnReplyError(http::StreamError error, bool nothing_received,
+                            const std::string& detail) {
   ReleaseUpstream();
   if (head_sent_) {
     AbortReply(detail);
     return;
   }
-  if (MayRetry(nothing_received)) {
+  if (MayRetry(error, nothing_received)) {
     retried_ = true;
-    Acquire(upstream::Pool::Reuse::kForbidden);
+    Acquire(upstream::Reuse::kForbidden);
     return;
   }
   Reply({ReplyCode::kUpstreamProtocol, detail, plan_.authority.host.name, {}, {}});

@@ -70,11 +70,11 @@ class Exchange final : private http::RequestListener,
                     const std::string& detail) override;
 
   // upstream::Pool::Waiter
-  void OnLeased(const upstream::Pool::Lease& lease) override;
+  void OnLeased(const upstream::Lease& lease) override;
   void OnLeaseFailed(const upstream::DialError& error) override;
 
   void Begin(http::ServerStream* stream, Channel* channel, Owner* owner);
-  void Acquire(upstream::Pool::Reuse reuse);
+  void Acquire(upstream::Reuse reuse);
   // The request's head, with its body's new framing where placeholders may change that.
   void SendRequestHead();
   // Each passes the request's body on through the rewriter; false: the exchange is over.
@@ -85,7 +85,7 @@ class Exchange final : private http::RequestListener,
   void RefuseBody();
   // The upstream connection is for this client alone from now on.
   void BindUpstream();
-  bool MayRetry(bool nothing_received) const;
+  bool MayRetry(http::StreamError error, bool nothing_received) const;
   void SendReplyData(std::string_view bytes);
   // What the scrubber kept back of a body that is complete.
   void FlushReply();

@@ -43,6 +43,8 @@ struct Channel {
   bool tls = false;
   // Upstream connections are bound to this channel (upstream::Pool::Bind).
   bool has_bound_upstream = false;
+  // Requests of this channel authenticate the connection that they are sent on.
+  bool http1_only = false;
 
   // What `decided_by` says of `authority`, kept until another snapshot is in force.
   std::shared_ptr<const Snapshot> decided_by;

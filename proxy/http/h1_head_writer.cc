@@ -13,11 +13,9 @@ void AppendField(std::string_view name, std::string_view value, std::string* out
   out->append("\r\n");
 }
 
-// RFC 9110 §8.6: servers may insist on it with these methods; in HTTP/2 a request says by its
-// frames that it has no body.
+// A length that was known without the field.
 bool LacksLength(const RequestHead& request) {
-  return request.body.kind == BodyKind::kNone &&
-         (request.method == "POST" || request.method == "PUT" || request.method == "PATCH") &&
+  return request.body.kind == BodyKind::kLength && request.body.length == 0 &&
          request.headers.Find(HeaderId::kContentLength) == nullptr;
 }
 

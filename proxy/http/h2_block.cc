@@ -54,6 +54,12 @@ bool ReadLength(bool end_stream, MessageBuffers* buffers, BodyFraming* body, Hea
   return true;
 }
 
+// Frames say that there is none; HTTP/1.1 servers may insist on a length with these methods
+// (RFC 9110 §8.6).
+bool MayHaveBody(std::string_view method) {
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
 }  // namespace
 
 void H2Block::Begin(CodecContext* context) {
@@ -161,6 +167,9 @@ bool H2Block::ToRequest(bool end_stream, RequestHead* request, HeadError* error)
     }
   }
   if (!ReadLength(end_stream, buffers_.get(), &request->body, error)) return false;
+  if (end_stream && MayHaveBody(method_) && headers.Find(HeaderId::kContentLength) == nullptr) {
+    request->body = {BodyKind::kLength, 0};
+  }
   if (!protocol_.empty()) {
     if (!EqualsIgnoreCase(protocol_, kWebSocket)) {
       return Refuse(error, "the :protocol is not websocket");

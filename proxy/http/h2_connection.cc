@@ -274,9 +274,11 @@ void H2Connection::UpdateTimer() {
     const auto limit = block_began_ms_ != 0 ? limits.head_timeout : limits.idle_timeout;
     const auto due = from + static_cast<uint64_t>(limit.count());
     timer_.Start(std::chrono::milliseconds(due > now ? due - now : 1));
+    sweeping_ = false;
   } else if (live_.empty()) {
     timer_.Stop();
-  } else if (!timer_.running()) {
+    sweeping_ = false;
+  } else if (!std::exchange(sweeping_, true)) {
     timer_.Start(std::min(kSweepInterval, context_->limits.idle_timeout));
   }
 }
@@ -288,6 +290,7 @@ void H2Connection::OnTimer() {
     return;
   }
   ResetUnread();
+  sweeping_ = false;
   UpdateTimer();
 }
 

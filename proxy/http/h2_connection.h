@@ -151,6 +151,7 @@ class H2Connection : public net::Retirable, private net::TransportListener, priv
   bool going_away_ = false;
   bool failed_ = false;  // a GOAWAY with an error was sent or received
   bool retired_ = false;
+  bool sweeping_ = false;  // timer_ runs for ResetUnread
   bool over_told_ = false;
 };
 

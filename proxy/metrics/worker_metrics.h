@@ -57,6 +57,9 @@ struct HandshakeCounts {
 struct PoolCounts {
   uint64_t idle = 0;
   uint64_t active = 0;
+  // By protocol, idle and active together.
+  uint64_t http1 = 0;
+  uint64_t http2 = 0;
   uint64_t dialling = 0;
   uint64_t waiting = 0;  // requests, for a connection of an origin that has as many as it may
 };

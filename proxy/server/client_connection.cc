@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -52,17 +53,23 @@ ClientConnection::~ClientConnection() = default;
 
 void ClientConnection::Retire() {
   over_ = true;
-  if (exchange_ != nullptr) std::exchange(exchange_, nullptr)->Cancel();
+  while (!exchanges_.empty()) {
+    Exchange* exchange = exchanges_.back();
+    exchanges_.pop_back();
+    exchange->Cancel();
+  }
   if (channel_.has_bound_upstream) context_->exchange->pool->Unbind(&channel_);
   dial_.reset();
   tunnel_.reset();
   handshaking_.reset();
   first_bytes_.reset();
-  http_.reset();
+  http1_.reset();
+  http2_.reset();
 }
 
 void ClientConnection::Drain() {
-  if (http_ != nullptr) http_->Drain();
+  if (http1_ != nullptr) http1_->Drain();
+  if (http2_ != nullptr) http2_->Drain();
   if (first_bytes_ != nullptr || handshaking_ != nullptr) Over();
 }
 
@@ -91,8 +98,8 @@ void ClientConnection::OnFirstBytes(std::string_view bytes) {
   } else {
     FirstBytes::Taken client = first_bytes_->Take();
     first_bytes_.reset();
-    ServeHttp(std::move(client.transport), std::move(client.bytes),
-              http::H1Server::HalfClose::kAllowed);
+    ServeHttp1(std::move(client.transport), std::move(client.bytes),
+               http::H1Server::HalfClose::kAllowed);
   }
 }
 
@@ -139,8 +146,8 @@ void ClientConnection::OnRequest(http::ServerStream* stream, http::RequestHead* 
     OnConnect(stream, *head);
     return;
   }
-  exchange_ = context_->exchanges->Take();
-  exchange_->Start(stream, head, &channel_, this);
+  exchanges_.push_back(context_->exchanges->Take());
+  exchanges_.back()->Start(stream, head, &channel_, this);
 }
 
 void ClientConnection::OnBadRequest(http::ServerStream* stream, const http::HeadError& error) {
@@ -152,11 +159,14 @@ void ClientConnection::OnBadRequest(http::ServerStream* stream, const http::Head
 }
 
 void ClientConnection::Refuse(http::ServerStream* stream, LocalReply reply) {
-  exchange_ = context_->exchanges->Take();
-  exchange_->Refuse(stream, std::move(reply), &channel_, this);
+  exchanges_.push_back(context_->exchanges->Take());
+  exchanges_.back()->Refuse(stream, std::move(reply), &channel_, this);
 }
 
-void ClientConnection::OnExchangeDone(Exchange*) { exchange_ = nullptr; }
+void ClientConnection::OnExchangeDone(Exchange* exchange) {
+  *std::find(exchanges_.begin(), exchanges_.end(), exchange) = exchanges_.back();
+  exchanges_.pop_back();
+}
 
 void ClientConnection::OnConnectionDone() { Over(); }
 
@@ -219,10 +229,10 @@ void ClientConnection::RefuseOpening(LocalReply reply) {
 }
 
 FirstBytes::Taken ClientConnection::AcceptOpening() {
-  if (http_ != nullptr) {
+  if (http1_ != nullptr) {
     connect_stream_ = nullptr;
-    http::H1Server::Detached client = http_->Detach(kEstablished);
-    http_.reset();
+    http::H1Server::Detached client = http1_->Detach(kEstablished);
+    http1_.reset();
     return {std::move(client.transport), std::move(client.early)};
   }
   if (socks_ != nullptr) first_bytes_->Write(socks::EncodeReply(socks::ReplyCode::kSucceeded));
@@ -280,8 +290,8 @@ void ClientConnection::SniffInner(char first) {
   if (is_tls) {
     StartTls(std::move(client));
   } else {
-    ServeHttp(std::move(client.transport), std::move(client.bytes),
-              http::H1Server::HalfClose::kAllowed);
+    ServeHttp1(std::move(client.transport), std::move(client.bytes),
+               http::H1Server::HalfClose::kAllowed);
   }
 }
 
@@ -300,14 +310,24 @@ void ClientConnection::StartTls(FirstBytes::Taken client) {
 void ClientConnection::OnHandshakeDone(tls::TlsTransport* transport) {
   context_->exchange->metrics->client_handshakes.Count(transport->resumed());
   channel_.tls = true;
-  ServeHttp(std::move(handshaking_), {}, http::H1Server::HalfClose::kIsClosed);
+  if (transport->alpn() == "h2") {
+    ServeHttp2(std::move(handshaking_));
+  } else {
+    ServeHttp1(std::move(handshaking_), {}, http::H1Server::HalfClose::kIsClosed);
+  }
 }
 
-void ClientConnection::ServeHttp(net::TransportPtr transport, std::string early,
-                                 http::H1Server::HalfClose half_close) {
-  http_ = net::RetirePtr<http::H1Server>(new http::H1Server(
+void ClientConnection::ServeHttp1(net::TransportPtr transport, std::string early,
+                                  http::H1Server::HalfClose half_close) {
+  http1_ = net::RetirePtr<http::H1Server>(new http::H1Server(
       context_->exchange->codec, std::move(transport), std::move(early), half_close, this));
-  if (context_->exchange->shutting_down) http_->Drain();
+  if (context_->exchange->shutting_down) http1_->Drain();
+}
+
+void ClientConnection::ServeHttp2(net::TransportPtr transport) {
+  http2_ = net::RetirePtr<http::H2Server>(
+      new http::H2Server(context_->exchange->codec, std::move(transport), {}, this));
+  if (context_->exchange->shutting_down) http2_->Drain();
 }
 
 void ClientConnection::OnEnd(net::EndKind) { Over(); }
@@ -323,7 +343,8 @@ void ClientConnection::OnError(net::TransportError, const std::string& detail) {
 
 std::string_view ClientConnection::protocol() const {
   if (tunnel_ != nullptr) return "tunnel";
-  return http_ != nullptr ? "http/1.1" : "opening";
+  if (http2_ != nullptr) return "h2";
+  return http1_ != nullptr ? "http/1.1" : "opening";
 }
 
 // For what ends without an exchange. `error` is a literal.

@@ -5,9 +5,11 @@
 #include <memory>
 #include <string>
 
+#include "absl/container/inlined_vector.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/tunnel.h"
 #include "proxy/http/h1_server.h"
+#include "proxy/http/h2_server.h"
 #include "proxy/server/first_bytes.h"
 #include "proxy/socks/socks5_opening.h"
 #include "proxy/tls/server_context.h"
@@ -30,6 +32,7 @@ struct ConnectionContext {
 class ClientConnection final : public net::Retirable,
                                private FirstBytes::Owner,
                                private http::H1Server::Owner,
+                               private http::H2Server::Owner,
                                private http::RequestListener,
                                private Exchange::Owner,
                                private Tunnel::Owner,
@@ -60,14 +63,14 @@ class ClientConnection final : public net::Retirable,
   void Retire() override;
   net::EventLoop& loop() override { return loop_; }
 
-  // What is spoken on it now: "http/1.1", "tunnel", or "opening" before either.
+  // What is spoken on it now: "http/1.1", "h2", "tunnel", or "opening" before either.
   std::string_view protocol() const;
 
   // Its place in the owner's list.
   size_t index = 0;
 
  private:
-  // http::H1Server::Owner
+  // http::H1Server::Owner, http::H2Server::Owner
   void OnRequest(http::ServerStream* stream, http::RequestHead* head) override;
   void OnBadRequest(http::ServerStream* stream, const http::HeadError& error) override;
   void OnConnectionDone() override;
@@ -115,8 +118,9 @@ class ClientConnection final : public net::Retirable,
 
   void SniffInner(char first);
   void StartTls(FirstBytes::Taken client);
-  void ServeHttp(net::TransportPtr transport, std::string early,
-                 http::H1Server::HalfClose half_close);
+  void ServeHttp1(net::TransportPtr transport, std::string early,
+                  http::H1Server::HalfClose half_close);
+  void ServeHttp2(net::TransportPtr transport);
   void AuditFailedOpening(std::string_view error, std::string_view by, bool denied);
   void Over();
 
@@ -126,7 +130,8 @@ class ClientConnection final : public net::Retirable,
   Channel channel_;
   // One of these at a time serves the client.
   net::RetirePtr<FirstBytes> first_bytes_;
-  net::RetirePtr<http::H1Server> http_;
+  net::RetirePtr<http::H1Server> http1_;
+  net::RetirePtr<http::H2Server> http2_;
   net::RetirePtr<Tunnel> tunnel_;
   net::RetirePtr<tls::TlsTransport> handshaking_;
   // While a SOCKS client opens its way.
@@ -134,7 +139,8 @@ class ClientConnection final : public net::Retirable,
   net::RetirePtr<upstream::Dial> dial_;
   // Of the CONNECT that is not answered yet.
   http::ServerStream* connect_stream_ = nullptr;
-  Exchange* exchange_ = nullptr;
+  // Under way; more than one only over HTTP/2.
+  absl::InlinedVector<Exchange*, 1> exchanges_;
   bool over_ = false;
 };
 

@@ -24,6 +24,8 @@ struct Answers {
     }
     report.pool.idle += answer.pool.idle;
     report.pool.active += answer.pool.active;
+    report.pool.http1 += answer.pool.http1;
+    report.pool.http2 += answer.pool.http2;
     report.pool.dialling += answer.pool.dialling;
     report.pool.waiting += answer.pool.waiting;
     --missing;
@@ -57,7 +59,7 @@ bool Observer::IsAlive() {
 std::string Observer::MetricsText() {
   admin::Report report;
   AskWorkers(&report);
-  report.upstream_connections["http/1.1"] = report.pool.idle + report.pool.active;
+  report.upstream_connections = {{"http/1.1", report.pool.http1}, {"h2", report.pool.http2}};
   report.certificates_minted = leaves_->minted();
   for (CredentialState& state : control_->CredentialStates()) {
     report.credentials.push_back(

@@ -21,16 +21,19 @@ absl::StatusOr<std::unique_ptr<ClientContext>> ClientContext::Create(X509_STORE*
   if (context == nullptr) return ca::OpenSslStatus("cannot make a TLS client context");
   RETURN_IF_ERROR(ca::ConfigureProtocol(context));
   RETURN_IF_ERROR(ca::ConfigureVerification(context, trust));
-  RETURN_IF_ERROR(ca::OfferAlpn(context, ca::EncodeAlpn({"http/1.1"})));
+  RETURN_IF_ERROR(ca::OfferAlpn(context, ca::EncodeAlpn({"h2", "http/1.1"})));
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, OnNewSession);
   return made;
 }
 
-ca::SslPtr ClientContext::NewSession(const rules::Host& host, SessionSlot* slot) {
+ca::SslPtr ClientContext::NewSession(const rules::Host& host, SessionSlot* slot, Offer offer) {
   ca::SslPtr ssl(SSL_new(context_.get()));
   if (ssl == nullptr || SSL_set_ex_data(ssl.get(), SlotIndex(), slot) != 1 ||
       !ca::SetVerifyHost(ssl.get(), host.name, host.address)) {
+    return nullptr;
+  }
+  if (offer == Offer::kHttp1 && !ca::OfferAlpn(ssl.get(), ca::EncodeAlpn({"http/1.1"})).ok()) {
     return nullptr;
   }
   // RFC 6066 §3: address literals are not sent as server names.

@@ -22,10 +22,13 @@ class ClientContext {
   // Takes a reference to `trust`, which may be shared by the workers.
   static absl::StatusOr<std::unique_ptr<ClientContext>> Create(X509_STORE* trust);
 
+  // The protocols that ALPN offers, the first preferred.
+  enum class Offer : uint8_t { kHttp2AndHttp1, kHttp1 };
+
   // A session that accepts nobody but `host`, tries to resume the slot's session, and keeps new
   // ones there. `slot` outlives the session. Null when memory is out or the name cannot be
   // verified.
-  ca::SslPtr NewSession(const rules::Host& host, SessionSlot* slot);
+  ca::SslPtr NewSession(const rules::Host& host, SessionSlot* slot, Offer offer);
 
  private:
   ClientContext() : context_(SSL_CTX_new(TLS_client_method())) {}

@@ -25,7 +25,7 @@ const rules::Host& HostOf(const SSL* ssl) {
 ServerContext::ServerContext(const ca::CertificateAuthority* authority, ca::LeafCache* leaves)
     : authority_(authority),
       leaves_(leaves),
-      alpn_(ca::EncodeAlpn({"http/1.1"})),
+      alpn_(ca::EncodeAlpn({"h2", "http/1.1"})),
       context_(SSL_CTX_new(TLS_server_method())) {}
 
 absl::StatusOr<std::unique_ptr<ServerContext>> ServerContext::Create(

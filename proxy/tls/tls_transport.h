@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "ca/tls_compat.h"
 #include "proxy/net/timer.h"
 #include "proxy/net/transport.h"
 #include "proxy/tls/tls_session.h"
@@ -50,6 +51,8 @@ class TlsTransport final : public net::Transport,
   net::EventLoop& loop() override { return loop_; }
 
   SSL* ssl() const { return session_.ssl(); }
+  // Once the handshake is done: the protocol agreed on, empty if none.
+  std::string_view alpn() const { return ca::NegotiatedAlpn(session_.ssl()); }
   // Once the handshake is done: whether it continued an earlier session.
   bool resumed() const { return SSL_session_reused(session_.ssl()) == 1; }
 

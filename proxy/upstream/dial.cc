@@ -187,7 +187,8 @@ void Dial::OnConnected(net::TransportPtr transport, const IpAddress& address) {
     Done(std::move(transport));
   } else if (proxy_->tls) {
     handshaking_with_proxy_ = true;
-    Handshake(std::move(transport), proxy_->authority.host, context_->proxy_session);
+    Handshake(std::move(transport), proxy_->authority.host, context_->proxy_session,
+              tls::ClientContext::Offer::kHttp1);
   } else {
     OnProxyReached(std::move(transport));
   }
@@ -222,15 +223,18 @@ void Dial::OnTunnelRefused(int status, bool timed_out, const std::string& reason
 
 // There are bytes to and from the target.
 void Dial::Done(net::TransportPtr transport) {
-  if (purpose_ != DialFor::kTls) {
+  if (!tls()) {
     listener_->OnDialed(this, std::move(transport), address_);
     return;
   }
-  Handshake(std::move(transport), authority_.host, slot_);
+  Handshake(std::move(transport), authority_.host, slot_,
+            purpose_ == DialFor::kTls ? tls::ClientContext::Offer::kHttp2AndHttp1
+                                      : tls::ClientContext::Offer::kHttp1);
 }
 
-void Dial::Handshake(net::TransportPtr transport, const rules::Host& host, tls::SessionSlot* slot) {
-  ca::SslPtr ssl = context_->tls->NewSession(host, slot);
+void Dial::Handshake(net::TransportPtr transport, const rules::Host& host, tls::SessionSlot* slot,
+                     tls::ClientContext::Offer offer) {
+  ca::SslPtr ssl = context_->tls->NewSession(host, slot, offer);
   if (ssl == nullptr) {
     Fail({DialErrorKind::kTls, fmt::format("cannot verify the name {}", host.name), {}, {}});
     return;
@@ -257,6 +261,7 @@ void Dial::OnHandshakeDone(tls::TlsTransport* transport) {
     return;
   }
   context_->metrics->upstream_handshakes.Count(transport->resumed());
+  http2_ = transport->alpn() == "h2";
   listener_->OnDialed(this, std::move(handshaking_), address_);
 }
 

@@ -86,8 +86,9 @@ struct DialContext {
 };
 
 enum class DialFor : uint8_t {
-  kHttp,    // requests in plain text
-  kTls,     // TLS to the authority's host
+  kHttp,  // requests in plain text
+  kTls,   // TLS to the authority's host, HTTP/2 or HTTP/1.1 inside
+  kTlsHttp1,
   kTunnel,  // bytes of which nothing is known
 };
 
@@ -117,7 +118,7 @@ class Dial final : public net::Retirable,
     ~Listener() = default;
   };
 
-  // `slot` is for kTls: its session is resumed. The listener is called once, never from inside the
+  // `slot` is for TLS: its session is resumed. The listener is called once, never from inside the
   // constructor, and may retire the dial.
   Dial(const DialContext* context, const rules::Authority& authority, AddressGate gate,
        DialFor purpose, tls::SessionSlot* slot, Listener* listener);
@@ -125,6 +126,9 @@ class Dial final : public net::Retirable,
 
   // Once dialled. Bytes that the upstream sent before anybody was there to read them.
   std::string TakeEarly() { return std::move(early_); }
+  // Once dialled: whether TLS, and HTTP/2 inside of it, is spoken.
+  bool tls() const { return purpose_ == DialFor::kTls || purpose_ == DialFor::kTlsHttp1; }
+  bool http2() const { return http2_; }
   // Once dialled: the proxy that requests must be written for, in absolute form; null: none.
   const UpstreamProxy* forwarding_proxy() const {
     return purpose_ == DialFor::kHttp ? proxy_ : nullptr;
@@ -150,7 +154,8 @@ class Dial final : public net::Retirable,
   bool IsOwnEndpoint(const IpAddress& address, uint16_t port) const;
   // The addresses that may be dialled; if none, says so to the listener.
   std::vector<IpAddress> Judge(const std::vector<IpAddress>& addresses, uint16_t port);
-  void Handshake(net::TransportPtr transport, const rules::Host& host, tls::SessionSlot* slot);
+  void Handshake(net::TransportPtr transport, const rules::Host& host, tls::SessionSlot* slot,
+                 tls::ClientContext::Offer offer);
   void OnProxyReached(net::TransportPtr transport);
   void Done(net::TransportPtr transport);
   void Fail(DialError error);
@@ -171,6 +176,7 @@ class Dial final : public net::Retirable,
   net::RetirePtr<ProxyConnect> proxy_connect_;
   net::RetirePtr<tls::TlsTransport> handshaking_;
   bool handshaking_with_proxy_ = false;
+  bool http2_ = false;
   std::string early_;
 };
 

@@ -1,6 +1,7 @@
 #include "proxy/upstream/pool.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "absl/hash/hash.h"
@@ -13,89 +14,56 @@ constexpr std::chrono::milliseconds kSweepInterval(10'000);
 // Origins without a connection are forgotten, sessions and all, beyond this many.
 constexpr size_t kMaxOrigins = 1024;
 
+// Whether an HTTP/2 connection would do.
+bool IsShareable(const Demand& demand) {
+  return demand.tls && !demand.websocket && !demand.http1_only;
+}
+
 }  // namespace
 
-// One connection, idle in one of its origin's lists or lent out.
-class Pool::Connection final : public http::H1Client::Owner {
- public:
-  Connection(Pool* pool, Origin* origin, net::TransportPtr transport, const IpAddress& address,
-             AddressGate judged_by, const UpstreamProxy* forwarding_proxy)
-      : pool_(pool),
-        origin_(origin),
-        address_(address),
-        judged_by_(std::move(judged_by)),
-        forwarding_proxy_(forwarding_proxy),
-        client_(new http::H1Client(pool->codec_, std::move(transport), this)) {}
+// An origin, and the requests that it has no connection for yet.
+struct Pool::Entry final : Origin {
+  using Origin::Origin;
 
-  void OnReleased(http::H1Client*, bool reusable) override;
-
-  // Whether the rules in force now still let this address be used.
-  bool StillAllowed(const AddressGate& gate, bool is_judged) {
-    if (!is_judged || judged_by_.JudgesAs(gate)) return true;
-    if (!gate.Judge(address_).allowed) return false;
-    judged_by_ = gate;
-    return true;
-  }
-
-  Lease Lend(bool reused) { return {client_.get(), reused, forwarding_proxy_}; }
-  bool Is(const http::ClientStream* stream) const { return client_.get() == stream; }
-  Origin* origin() { return origin_; }
-  uint64_t idle_since() const { return idle_since_; }
-  size_t index = 0;  // in the origin's list of all
-  // Set: the one that it serves from now on.
-  const void* bound_to = nullptr;
-
- private:
-  Pool* pool_;
-  Origin* origin_;
-  IpAddress address_;
-  AddressGate judged_by_;
-  const UpstreamProxy* forwarding_proxy_;
-  uint64_t idle_since_ = 0;
-  net::RetirePtr<http::H1Client> client_;
-};
-
-struct Pool::Origin {
   struct Waiting {
     Demand demand;
     Waiter* waiter;
   };
 
-  tls::SessionSlot session;
-  std::vector<std::unique_ptr<Connection>> all;
-  // The idle ones, the last used at the end: those for anybody, and those for one client each.
-  std::vector<Connection*> idle;
-  std::vector<Connection*> idle_bound;
   std::deque<Waiting> waiting;
   size_t dials = 0;
-  bool is_judged = true;
-  bool has_room_noted = false;  // it is in Pool::with_room_
+  size_t shareable_dials = 0;  // of those: that may end in HTTP/2
+  bool http1_alone = false;    // as the last such dial found
+  bool noted = false;          // in Pool::with_room_
 };
 
 // One dial under way, for one waiter.
 struct Pool::Dialling final : Dial::Listener {
   void OnDialed(Dial* done, net::TransportPtr transport, const IpAddress& address) override {
-    auto connection = std::make_unique<Connection>(pool, origin, std::move(transport), address,
-                                                   gate, done->forwarding_proxy());
-    const Lease lease = connection->Lend(false);
-    connection->index = origin->all.size();
-    origin->all.push_back(std::move(connection));
+    if (shareable) entry->http1_alone = !done->http2();
+    const Lease lease = entry->Add({std::move(transport), address, gate, done->forwarding_proxy(),
+                                    done->http2(), done->tls()});
     Waiter* told = waiter;
     pool->FinishDial(this);  // ends this object
     told->OnLeased(lease);
   }
   void OnDialFailed(Dial*, const DialError& error) override {
+    Pool* its_pool = pool;
+    Entry* its_entry = entry;
     Waiter* told = waiter;
+    const bool was_shareable = shareable;
     // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): it ends with the dial.
     const DialError kept = error;
     pool->FinishDial(this);
+    if (was_shareable) its_pool->FailWaiting(its_entry, kept);
     told->OnLeaseFailed(kept);
   }
 
   Pool* pool;
-  Origin* origin;
+  Entry* entry;
   Waiter* waiter;
   AddressGate gate;
+  bool shareable;
   net::RetirePtr<Dial> dial;
 };
 
@@ -113,60 +81,55 @@ Pool::Pool(http::CodecContext* codec, const DialContext* dial, size_t max_connec
 
 Pool::~Pool() { codec_->loop->Cancel(this); }
 
-Pool::Origin* Pool::FindOrMakeOrigin(bool tls, const rules::Authority& authority) {
+Pool::Entry* Pool::FindOrMake(bool tls, const rules::Authority& authority) {
   const auto found = origins_.find(KeyView{tls, authority.host.name, authority.port});
   if (found != origins_.end()) return found->second.get();
-  auto origin = std::make_unique<Origin>();
-  origin->is_judged = IsJudged(*dial_, authority);
-  return origins_.emplace(Key{tls, authority.host.name, authority.port}, std::move(origin))
+  Origin::Owner* const owner = this;
+  auto entry = std::make_unique<Entry>(codec_, IsJudged(*dial_, authority), owner);
+  return origins_.emplace(Key{tls, authority.host.name, authority.port}, std::move(entry))
       .first->second.get();
 }
 
-Pool::Lease Pool::Acquire(const Demand& demand, Waiter* waiter) {
-  Origin* origin = FindOrMakeOrigin(demand.tls, demand.authority);
+Lease Pool::Acquire(const Demand& demand, Waiter* waiter) {
+  Entry* entry = FindOrMake(demand.tls, demand.authority);
   // Who waits already comes first.
-  if (origin->waiting.empty()) {
-    const Lease lease = TakeIdle(origin, demand);
+  if (entry->waiting.empty()) {
+    const Lease lease = Take(entry, demand);
     if (lease.stream != nullptr) return lease;
-    if (origin->all.size() + origin->dials < max_connections_) {
-      StartDial(origin, demand, waiter);
+    if (!WaitsForDial(*entry, demand) && entry->connections() + entry->dials < max_connections_) {
+      StartDial(entry, demand, waiter);
       return {};
     }
   }
-  origin->waiting.push_back({demand, waiter});
+  entry->waiting.push_back({demand, waiter});
   return {};
 }
 
-Pool::Lease Pool::TakeIdle(Origin* origin, const Demand& demand) {
-  if (demand.reuse == Reuse::kForbidden) return {};
+Lease Pool::Take(Entry* entry, const Demand& demand) {
   // Through an upstream proxy nobody knows where a connection leads; dialling says no.
-  if (!origin->is_judged && dial_->proxy != nullptr && demand.gate.NeedsAddress()) return {};
-  for (size_t i = origin->idle_bound.size(); i > 0; --i) {
-    Connection* connection = origin->idle_bound[i - 1];
-    if (connection->bound_to != demand.client) continue;
-    std::erase(origin->idle_bound, connection);
-    if (connection->StillAllowed(demand.gate, origin->is_judged)) return connection->Lend(true);
-    Remove(connection);
-  }
-  while (!origin->idle.empty()) {
-    Connection* connection = origin->idle.back();
-    origin->idle.pop_back();
-    if (connection->StillAllowed(demand.gate, origin->is_judged)) return connection->Lend(true);
-    Remove(connection);
-  }
-  return {};
+  if (!entry->is_judged() && dial_->proxy != nullptr && demand.gate.NeedsAddress()) return {};
+  return entry->Take(demand);
 }
 
-void Pool::StartDial(Origin* origin, const Demand& demand, Waiter* waiter) {
+bool Pool::WaitsForDial(const Entry& entry, const Demand& demand) {
+  return IsShareable(demand) && entry.shareable_dials > 0 && !entry.http1_alone;
+}
+
+void Pool::StartDial(Entry* entry, const Demand& demand, Waiter* waiter) {
   auto dialling = std::make_unique<Dialling>();
   dialling->pool = this;
-  dialling->origin = origin;
+  dialling->entry = entry;
   dialling->waiter = waiter;
   dialling->gate = demand.gate;
-  dialling->dial = net::RetirePtr<Dial>(
-      new Dial(dial_, demand.authority, demand.gate, demand.tls ? DialFor::kTls : DialFor::kHttp,
-               demand.tls ? &origin->session : nullptr, dialling.get()));
-  ++origin->dials;
+  dialling->shareable = IsShareable(demand);
+  const DialFor purpose = !demand.tls           ? DialFor::kHttp
+                          : dialling->shareable ? DialFor::kTls
+                                                : DialFor::kTlsHttp1;
+  dialling->dial =
+      net::RetirePtr<Dial>(new Dial(dial_, demand.authority, demand.gate, purpose,
+                                    demand.tls ? &entry->session : nullptr, dialling.get()));
+  ++entry->dials;
+  if (dialling->shareable) ++entry->shareable_dials;
   dialling_.push_back(std::move(dialling));
 }
 
@@ -176,133 +139,99 @@ void Pool::Cancel(Waiter* waiter) {
     FinishDial(dialling.get());
     return;
   }
-  for (auto& [key, origin] : origins_) {
+  for (auto& [key, entry] : origins_) {
     const size_t gone = std::erase_if(
-        origin->waiting, [waiter](const auto& waiting) { return waiting.waiter == waiter; });
+        entry->waiting, [waiter](const auto& waiting) { return waiting.waiter == waiter; });
     if (gone > 0) return;
   }
 }
 
 void Pool::FinishDial(Dialling* dialling) {
-  --dialling->origin->dials;
-  NoteRoom(dialling->origin);
-  std::erase_if(dialling_, [dialling](const auto& entry) { return entry.get() == dialling; });
+  Entry* entry = dialling->entry;
+  --entry->dials;
+  if (dialling->shareable) --entry->shareable_dials;
+  OnRoom(entry);
+  std::erase_if(dialling_, [dialling](const auto& kept) { return kept.get() == dialling; });
+}
+
+void Pool::FailWaiting(Entry* entry, const DialError& error) {
+  // What one configuration refused, the next may allow: those ask for themselves.
+  if (error.kind == DialErrorKind::kAddressDenied) return;
+  size_t left = entry->waiting.size();
+  const auto waited_for_it = [](const auto& waiting) { return IsShareable(waiting.demand); };
+  while (left-- > 0) {
+    const auto found = std::find_if(entry->waiting.begin(), entry->waiting.end(), waited_for_it);
+    if (found == entry->waiting.end()) return;
+    Waiter* waiter = found->waiter;
+    entry->waiting.erase(found);
+    waiter->OnLeaseFailed(error);
+  }
 }
 
 void Pool::Bind(const http::ClientStream* stream, const void* client) {
-  for (auto& [key, origin] : origins_) {
-    for (const auto& connection : origin->all) {
-      if (!connection->Is(stream)) continue;
-      connection->bound_to = client;
-      return;
-    }
+  for (auto& [key, entry] : origins_) {
+    if (entry->Bind(stream, client)) return;
   }
 }
 
 void Pool::Unbind(const void* client) {
-  for (auto& [key, origin] : origins_) {
-    const std::vector<Connection*> bound = origin->idle_bound;
-    for (Connection* connection : bound) {
-      if (connection->bound_to != client) continue;
-      std::erase(origin->idle_bound, connection);
-      Remove(connection);
-    }
-  }
+  for (auto& [key, entry] : origins_) entry->Unbind(client);
 }
 
-void Pool::Connection::OnReleased(http::H1Client*, bool reusable) {
-  if (!reusable) {
-    std::erase(origin_->idle, this);
-    std::erase(origin_->idle_bound, this);
-    pool_->Remove(this);
-    return;
-  }
-  idle_since_ = pool_->codec_->loop->now_ms();
-  (bound_to == nullptr ? origin_->idle : origin_->idle_bound).push_back(this);
-  pool_->NoteRoom(origin_);
-}
-
-void Pool::Remove(Connection* connection) {
-  Origin* origin = connection->origin();
-  std::vector<std::unique_ptr<Connection>>& all = origin->all;
-  const size_t index = connection->index;
-  std::swap(all[index], all.back());
-  all[index]->index = index;
-  all.pop_back();
-  NoteRoom(origin);
-}
-
-void Pool::NoteRoom(Origin* origin) {
-  if (origin->waiting.empty() || std::exchange(origin->has_room_noted, true)) return;
-  with_room_.push_back(origin);
+void Pool::OnRoom(Origin* origin) {
+  auto* entry = static_cast<Entry*>(origin);
+  if (entry->waiting.empty() || std::exchange(entry->noted, true)) return;
+  with_room_.push_back(entry);
   codec_->loop->Schedule(this);
 }
 
 void Pool::OnTurnEnd() {
-  for (Origin* origin : std::exchange(with_room_, {})) {
-    origin->has_room_noted = false;
-    ServeWaiting(origin);
+  for (Entry* entry : std::exchange(with_room_, {})) {
+    entry->noted = false;
+    ServeWaiting(entry);
   }
 }
 
-void Pool::ServeWaiting(Origin* origin) {
-  while (!origin->waiting.empty()) {
-    const Origin::Waiting first = origin->waiting.front();
-    const Lease lease = TakeIdle(origin, first.demand);
-    if (lease.stream == nullptr && origin->all.size() + origin->dials >= max_connections_) return;
-    origin->waiting.pop_front();
+void Pool::ServeWaiting(Entry* entry) {
+  while (!entry->waiting.empty()) {
+    const Entry::Waiting first = entry->waiting.front();
+    const Lease lease = Take(entry, first.demand);
+    if (lease.stream == nullptr && (WaitsForDial(*entry, first.demand) ||
+                                    entry->connections() + entry->dials >= max_connections_)) {
+      return;
+    }
+    entry->waiting.pop_front();
     if (lease.stream != nullptr) {
       first.waiter->OnLeased(lease);
     } else {
-      StartDial(origin, first.demand, first.waiter);
+      StartDial(entry, first.demand, first.waiter);
     }
   }
 }
 
 void Pool::CloseIdle() {
-  for (auto& [key, origin] : origins_) {
-    for (Connection* connection : std::exchange(origin->idle, {})) Remove(connection);
-    for (Connection* connection : std::exchange(origin->idle_bound, {})) Remove(connection);
-  }
+  for (auto& [key, entry] : origins_) entry->CloseIdle();
 }
 
 metrics::PoolCounts Pool::Count() const {
   metrics::PoolCounts counts;
-  for (const auto& [key, origin] : origins_) {
-    const size_t idle = origin->idle.size() + origin->idle_bound.size();
-    counts.idle += idle;
-    counts.active += origin->all.size() - idle;
-    counts.waiting += origin->waiting.size();
+  for (const auto& [key, entry] : origins_) {
+    entry->AddTo(&counts);
+    counts.waiting += entry->waiting.size();
   }
   counts.dialling = dialling_.size();
   return counts;
 }
 
 void Pool::Sweep() {
-  for (auto& [key, origin] : origins_) {
-    CloseOld(&origin->idle);
-    CloseOld(&origin->idle_bound);
-  }
+  for (auto& [key, entry] : origins_) entry->CloseOld(codec_->limits.idle_timeout);
   if (origins_.size() > kMaxOrigins) {
-    absl::erase_if(origins_, [](const auto& entry) {
-      const Origin& origin = *entry.second;
-      return origin.all.empty() && origin.dials == 0 && origin.waiting.empty() &&
-             !origin.has_room_noted;
+    absl::erase_if(origins_, [](const auto& kept) {
+      const Entry& entry = *kept.second;
+      return entry.connections() == 0 && entry.dials == 0 && entry.waiting.empty() && !entry.noted;
     });
   }
   sweep_.Start(kSweepInterval);
-}
-
-void Pool::CloseOld(std::vector<Connection*>* idle) {
-  const uint64_t now = codec_->loop->now_ms();
-  const auto limit = static_cast<uint64_t>(codec_->limits.idle_timeout.count());
-  // The oldest are at the front.
-  const auto young = std::find_if(idle->begin(), idle->end(), [now, limit](Connection* connection) {
-    return connection->idle_since() + limit > now;
-  });
-  const std::vector<Connection*> old(idle->begin(), young);
-  idle->erase(idle->begin(), young);
-  for (Connection* connection : old) Remove(connection);
 }
 
 }  // namespace sallyport::upstream

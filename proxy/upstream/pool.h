@@ -3,33 +3,24 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "proxy/http/h1_client.h"
 #include "proxy/net/timer.h"
-#include "proxy/upstream/dial.h"
+#include "proxy/upstream/lease.h"
+#include "proxy/upstream/origin.h"
 
 namespace sallyport::upstream {
 
 // One worker's connections to upstreams, kept by scheme, host and port. A connection that was
-// verified for one name never serves another. Idle ones are used last in, first out, so that the
-// surplus grows old and is closed. An origin has so many connections at most; further requests wait
-// for one in the order they came.
-class Pool final : private net::TurnTask {
+// verified for one name never serves another. An origin has so many connections at most; further
+// requests wait for one in the order they came. Where HTTP/2 is possible, the first connection is
+// waited for: what it turns out to speak decides whether more are needed.
+class Pool final : private Origin::Owner, private net::TurnTask {
  public:
-  struct Lease {
-    http::ClientStream* stream = nullptr;
-    // The connection had served a request before: its peer may have closed it meanwhile.
-    bool reused = false;
-    // Requests must be written for this proxy, in absolute form; null: none is in between.
-    const UpstreamProxy* forwarding_proxy = nullptr;
-  };
-
   class Waiter {
    public:
     virtual void OnLeased(const Lease& lease) = 0;
@@ -39,24 +30,13 @@ class Pool final : private net::TurnTask {
     ~Waiter() = default;
   };
 
-  enum class Reuse : uint8_t { kAllowed, kForbidden };
-
   // Both outlive the pool. `max_connections` to one origin.
   Pool(http::CodecContext* codec, const DialContext* dial, size_t max_connections);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // What a request needs. `client` stands for the connection that it came on.
-  struct Demand {
-    bool tls = false;
-    rules::Authority authority;
-    AddressGate gate;
-    Reuse reuse = Reuse::kAllowed;
-    const void* client = nullptr;
-  };
-  // An idle connection at once, or a null stream: then `waiter` is told later, unless it is
-  // cancelled. The stream's user releases it.
+  // A stream at once, or a null one: then `waiter` is told later, unless it is cancelled.
   Lease Acquire(const Demand& demand, Waiter* waiter);
   void Cancel(Waiter* waiter);
 
@@ -72,8 +52,7 @@ class Pool final : private net::TurnTask {
   metrics::PoolCounts Count() const;
 
  private:
-  class Connection;
-  struct Origin;
+  struct Entry;
   struct Dialling;
   struct KeyView {
     bool tls;
@@ -101,25 +80,26 @@ class Pool final : private net::TurnTask {
     }
   };
 
-  Origin* FindOrMakeOrigin(bool tls, const rules::Authority& authority);
-  Lease TakeIdle(Origin* origin, const Demand& demand);
-  void StartDial(Origin* origin, const Demand& demand, Waiter* waiter);
-  void Remove(Connection* connection);
+  Entry* FindOrMake(bool tls, const rules::Authority& authority);
+  Lease Take(Entry* entry, const Demand& demand);
+  // Whether a dial under way may end in a connection that this request can share.
+  static bool WaitsForDial(const Entry& entry, const Demand& demand);
+  void StartDial(Entry* entry, const Demand& demand, Waiter* waiter);
   void FinishDial(Dialling* dialling);
-  // A connection of `origin` became idle or went away.
-  void NoteRoom(Origin* origin);
-  void ServeWaiting(Origin* origin);
+  // Fails the requests that waited for a dial like the one that has failed.
+  void FailWaiting(Entry* entry, const DialError& error);
+  void OnRoom(Origin* origin) override;
+  void ServeWaiting(Entry* entry);
   void OnTurnEnd() override;
   void Sweep();
-  void CloseOld(std::vector<Connection*>* idle);
 
   http::CodecContext* codec_;
   const DialContext* dial_;
   const size_t max_connections_;
-  absl::flat_hash_map<Key, std::unique_ptr<Origin>, KeyHash, KeyEqual> origins_;
+  absl::flat_hash_map<Key, std::unique_ptr<Entry>, KeyHash, KeyEqual> origins_;
   std::vector<std::unique_ptr<Dialling>> dialling_;
-  // Origins with room and requests that wait for it.
-  std::vector<Origin*> with_room_;
+  // Those with room and requests that wait for it.
+  std::vector<Entry*> with_room_;
   net::Timer sweep_;
 };
 
