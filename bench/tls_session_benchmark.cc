@@ -41,7 +41,8 @@ class Peers {
 
   std::unique_ptr<Pair> Connect(SessionSlot* slot) {
     auto pair = std::make_unique<Pair>();
-    pair->client = std::make_unique<TlsSession>(client_->NewSession(host_, slot), &pair->to_server);
+    pair->client = std::make_unique<TlsSession>(
+        client_->NewSession(host_, slot, ClientContext::Offer::kHttp2AndHttp1), &pair->to_server);
     pair->server = std::make_unique<TlsSession>(server_->NewSession(&host_), &pair->to_client);
     TlsSession::Status client = TlsSession::Status::kWantInput;
     TlsSession::Status server = TlsSession::Status::kWantInput;
