@@ -96,14 +96,20 @@ absl::StatusOr<UniqueFd> ListenUnix(const std::string& path) {
   return fd;
 }
 
-uint16_t LocalPort(int fd) {
-  sockaddr_storage address = {};
-  socklen_t length = sizeof(address);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return 0;
-  return ntohs(address.ss_family == AF_INET
-                   ? reinterpret_cast<const sockaddr_in*>(&address)->sin_port
-                   : reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
+Endpoint LocalAddress(int fd) {
+  sockaddr_storage storage = {};
+  socklen_t length = sizeof(storage);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
+  const std::optional<IpAddress> address =
+      IpAddress::FromSockaddr(reinterpret_cast<const sockaddr*>(&storage));
+  if (!address.has_value()) return {};
+  const uint16_t port = storage.ss_family == AF_INET
+                            ? reinterpret_cast<const sockaddr_in*>(&storage)->sin_port
+                            : reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port;
+  return {address->Unmapped(), ntohs(port)};
 }
+
+uint16_t LocalPort(int fd) { return LocalAddress(fd).port; }
 
 struct Listener::Box {
   uv_poll_t handle;

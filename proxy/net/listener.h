@@ -18,7 +18,16 @@ absl::StatusOr<UniqueFd> ListenTcp(const IpAddress& address, uint16_t port);
 // Makes a listening unix socket at `path`, mode 0600. A stale socket file (nobody accepts on it) is
 // replaced; anything else that is there is an error.
 absl::StatusOr<UniqueFd> ListenUnix(const std::string& path);
-// The port a TCP socket is bound to.
+// The address and port that a TCP socket is bound to, or, of a connection, that its peer connected
+// to; plain IPv4 where the socket is of IPv6 and the address is not. 0.0.0.0:0 where there is none.
+struct Endpoint {
+  IpAddress address;
+  uint16_t port = 0;
+
+  std::string ToString() const { return FormatHostPort(address.ToString(), port); }
+};
+Endpoint LocalAddress(int fd);
+// The port alone.
 uint16_t LocalPort(int fd);
 
 // Accepts on a listening socket and hands out the connections. When descriptors run out it pauses

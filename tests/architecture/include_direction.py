@@ -17,7 +17,7 @@ FLOORS = [
     ["gateway-client"],
     ["proxy/audit", "proxy/scrub"],
     ["proxy/net", "proxy/metrics", "proxy/socks"],
-    ["proxy/tls"],
+    ["proxy/dns", "proxy/tls"],
     ["proxy/http"],
     ["proxy/upstream"],
     ["proxy/exchange", "proxy/admin"],
