@@ -39,6 +39,9 @@ struct Channel {
   std::string binary;
   // Set inside a CONNECT: every request must be for this.
   std::optional<rules::Authority> authority;
+  // Set where plain HTTP was led here from its way to this: each request's Host says where it is
+  // for, and this if it has none.
+  std::optional<rules::Authority> captured;
   // Inside a CONNECT: whether the client spoke TLS there.
   bool tls = false;
   // Upstream connections are bound to this channel (upstream::Pool::Bind).

@@ -63,8 +63,24 @@ std::optional<LocalReply> AgreeInside(const RequestHead& request, const Channel&
                     .hint = {}};
 }
 
+// Of a request that its client meant for an origin and that was led here.
+std::optional<LocalReply> ReadCapturedTarget(const RequestHead& request,
+                                             const rules::Authority& captured, RequestPlan* plan) {
+  plan->tls = false;
+  plan->authority = captured;
+  if (request.host.empty()) return std::nullopt;  // HTTP/1.0
+  auto host = rules::ParseAuthority(request.host, captured.port);
+  if (!host.ok()) return BadRequest(fmt::format("Host is invalid: {}", Message(host.status())));
+  plan->authority = *std::move(host);
+  return std::nullopt;
+}
+
 // Of a request that was sent to the proxy itself.
-std::optional<LocalReply> ReadForwardTarget(const RequestHead& request, RequestPlan* plan) {
+std::optional<LocalReply> ReadForwardTarget(const RequestHead& request, const Channel& channel,
+                                            RequestPlan* plan) {
+  if (request.scheme.empty() && channel.captured.has_value()) {
+    return ReadCapturedTarget(request, *channel.captured, plan);
+  }
   if (request.scheme.empty()) {
     LocalReply reply = BadRequest("this is an HTTP proxy, not a web server");
     reply.hint = "set HTTP_PROXY and HTTPS_PROXY to this address, or with curl use --proxy";
@@ -301,7 +317,7 @@ std::optional<LocalReply> DecideRequest(const RequestHead& request, Channel* cha
     plan->tls = channel->tls;
     if (std::optional<LocalReply> refused = AgreeInside(request, *channel)) return refused;
     plan->authority = *channel->authority;
-  } else if (std::optional<LocalReply> refused = ReadForwardTarget(request, plan)) {
+  } else if (std::optional<LocalReply> refused = ReadForwardTarget(request, *channel, plan)) {
     return refused;
   }
   if (std::optional<LocalReply> refused = NormalizeTarget(request, plan)) return refused;

@@ -19,6 +19,7 @@ using http::ReplyCode;
 constexpr std::string_view kEstablished = "HTTP/1.1 200 Connection established\r\n\r\n";
 // RFC 8446 §5.1: the content type of handshake records.
 constexpr char kTlsHandshake = 0x16;
+constexpr uint16_t kHttpPort = 80;
 constexpr uint16_t kHttpsPort = 443;
 
 bool IsUpperCaseLetter(char c) { return c >= 'A' && c <= 'Z'; }
@@ -42,8 +43,9 @@ socks::ReplyCode SocksReply(ReplyCode code) {
 }  // namespace
 
 ClientConnection::ClientConnection(ConnectionContext* context, net::TransportPtr transport,
-                                   std::string peer, Owner* owner)
-    : context_(context), loop_(transport->loop()), owner_(owner) {
+                                   std::string peer, std::optional<rules::Authority> captured,
+                                   Owner* owner)
+    : context_(context), loop_(transport->loop()), owner_(owner), captured_(std::move(captured)) {
   channel_.client = std::move(peer);
   first_bytes_ = net::RetirePtr<FirstBytes>(new FirstBytes(
       std::move(transport), {}, context_->exchange->codec->limits.head_timeout, this));
@@ -87,10 +89,19 @@ void ClientConnection::Over() {
 
 // ---- The beginning
 
+void ClientConnection::Begin() {
+  if (!captured_.has_value()) return;
+  const uint16_t port = captured_->port;
+  // On other ports the server may be the one that speaks first.
+  if (port != kHttpPort && port != kHttpsPort) Open(*captured_);
+}
+
 void ClientConnection::OnFirstBytes(std::string_view bytes) {
   if (dial_ != nullptr) return;
   if (channel_.authority.has_value()) {
     SniffInner(bytes.front());
+  } else if (captured_.has_value()) {
+    ReadCaptured(bytes);
   } else if (socks_ != nullptr || bytes.front() == socks::kVersion) {
     ContinueSocks(bytes);
   } else if (bytes.front() == kTlsHandshake) {
@@ -100,6 +111,20 @@ void ClientConnection::OnFirstBytes(std::string_view bytes) {
     first_bytes_.reset();
     ServeHttp1(std::move(client.transport), std::move(client.bytes),
                http::H1Server::HalfClose::kAllowed);
+  }
+}
+
+void ClientConnection::ReadCaptured(std::string_view bytes) {
+  if (bytes.front() == kTlsHandshake) {
+    ReadCapturedHello(bytes);
+  } else if (captured_->port == kHttpPort && IsUpperCaseLetter(bytes.front())) {
+    channel_.captured = captured_;
+    FirstBytes::Taken client = first_bytes_->Take();
+    first_bytes_.reset();
+    ServeHttp1(std::move(client.transport), std::move(client.bytes),
+               http::H1Server::HalfClose::kAllowed);
+  } else {
+    Open(*captured_);
   }
 }
 
@@ -131,12 +156,14 @@ void ClientConnection::ReadCapturedHello(std::string_view bytes) {
   if (peek.kind == tls::ClientHelloPeek::Kind::kIncomplete) return;
   absl::StatusOr<rules::Host> host = absl::InvalidArgumentError("the ClientHello names no host");
   if (!peek.server_name.empty()) host = rules::ParseHost(peek.server_name);
+  // Without a name, or with none that is valid, the address stands for one, or for itself.
+  if (!host.ok() && captured_.has_value()) host = captured_->host;
   if (!host.ok()) {
     log::Debug("proxy", "captured TLS closed", {{"reason", Message(host.status())}});
     Over();
     return;
   }
-  Open({*std::move(host), kHttpsPort});
+  Open({*std::move(host), captured_.has_value() ? captured_->port : kHttpsPort});
 }
 
 // ---- Requests
@@ -266,9 +293,9 @@ void ClientConnection::OnTunnelDone(Tunnel*) { Over(); }
 // ---- What is intercepted
 
 void ClientConnection::Intercept() {
-  const bool captured = connect_stream_ == nullptr && socks_ == nullptr;
+  const bool asked = connect_stream_ != nullptr || socks_ != nullptr;
   FirstBytes::Taken client = AcceptOpening();
-  if (captured) {
+  if (!asked && !client.bytes.empty() && client.bytes.front() == kTlsHandshake) {
     StartTls(std::move(client));
     return;
   }

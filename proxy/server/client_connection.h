@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/container/inlined_vector.h"
@@ -28,7 +29,9 @@ struct ConnectionContext {
 
 // One client's connection, from accept to close. It begins as HTTP to the proxy itself, as SOCKS5,
 // or as TLS meant for another host; a CONNECT and the latter two open a way to one host, and what
-// follows is either HTTP to that host (through TLS that ends here) or a tunnel.
+// follows is either HTTP to that host (through TLS that ends here) or a tunnel. A connection that
+// was captured on its way elsewhere is TLS or HTTP, whose server name or Host says where to, or on
+// other ports anything, which goes where the address stands for.
 class ClientConnection final : public net::Retirable,
                                private FirstBytes::Owner,
                                private http::H1Server::Owner,
@@ -49,9 +52,13 @@ class ClientConnection final : public net::Retirable,
     ~Owner() = default;
   };
 
+  // `captured`, if set, is what the client connected to.
   ClientConnection(ConnectionContext* context, net::TransportPtr transport, std::string peer,
-                   Owner* owner);
+                   std::optional<rules::Authority> captured, Owner* owner);
   ~ClientConnection() override;
+
+  // Call it once. The connection may be over when it returns.
+  void Begin();
 
   // Serves what has begun, and nothing more.
   void Drain();
@@ -104,6 +111,7 @@ class ClientConnection final : public net::Retirable,
   // tls::TlsTransport::HandshakeListener
   void OnHandshakeDone(tls::TlsTransport* transport) override;
 
+  void ReadCaptured(std::string_view bytes);
   void ContinueSocks(std::string_view bytes);
   void ReadCapturedHello(std::string_view bytes);
   void OnConnect(http::ServerStream* stream, const http::RequestHead& head);
@@ -128,6 +136,7 @@ class ClientConnection final : public net::Retirable,
   net::EventLoop& loop_;
   Owner* owner_;
   Channel channel_;
+  const std::optional<rules::Authority> captured_;
   // One of these at a time serves the client.
   net::RetirePtr<FirstBytes> first_bytes_;
   net::RetirePtr<http::H1Server> http1_;

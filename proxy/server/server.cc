@@ -4,6 +4,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <utility>
@@ -16,7 +17,9 @@
 #include "ca/certificate_authority.h"
 #include "ca/trust_store.h"
 #include "proxy/audit/audit_log.h"
+#include "proxy/exchange/request_policy.h"
 #include "proxy/net/listener.h"
+#include "proxy/server/capture.h"
 #include "proxy/server/control.h"
 #include "proxy/server/observer.h"
 #include "proxy/server/worker.h"
@@ -63,7 +66,9 @@ class ServerImpl final : public Server {
   absl::Status ResolveOverrides();
   absl::Status StartWorkers();
   void Publish(std::shared_ptr<const Snapshot> snapshot);
-  void Accept(UniqueFd connection, net::StreamKind kind, std::string peer);
+  void Accept(UniqueFd connection, net::StreamKind kind, std::string peer,
+              std::optional<rules::Authority> captured);
+  bool IsReachable(const rules::Host& host);
   void OnConnectionOver();
   void StopAccepting();
 
@@ -87,6 +92,7 @@ class ServerImpl final : public Server {
 
   // The first worker accepts for all of them and deals connections out in turn. These are its own.
   std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::optional<Capture> capture_;
   size_t next_worker_ = 0;
   std::optional<Observer> observer_;
   std::unique_ptr<admin::AdminServer> admin_;
@@ -155,6 +161,12 @@ absl::Status ServerImpl::Bind() {
     addresses_.push_back(socket.address);
     sockets_.push_back(std::move(socket));
   }
+  if (options_.inherited != nullptr) {
+    for (const InheritedSocket& socket : *options_.inherited) {
+      if (socket.role != InheritedSocket::Role::kProxy) continue;
+      addresses_.push_back(net::LocalAddress(socket.fd.get()).ToString());
+    }
+  }
   if (options_.admin.has_value()) {
     ASSIGN_OR_RETURN(admin_socket_, Listen(*options_.admin));
     admin_address_ = admin_socket_->address;
@@ -211,8 +223,16 @@ absl::Status ServerImpl::StartWorkers() {
   for (const Socket& socket : sockets_) {
     listeners_.push_back(std::make_unique<net::Listener>(
         loop, socket.fd.get(), [this, kind = socket.kind](UniqueFd connection, std::string peer) {
-          Accept(std::move(connection), kind, std::move(peer));
+          Accept(std::move(connection), kind, std::move(peer), std::nullopt);
         }));
+  }
+  if (options_.inherited != nullptr) {
+    capture_.emplace(
+        loop, *options_.inherited, [this](const rules::Host& host) { return IsReachable(host); },
+        [this](UniqueFd connection, std::string peer, std::optional<rules::Authority> captured) {
+          Accept(std::move(connection), net::StreamKind::kTcp, std::move(peer),
+                 std::move(captured));
+        });
   }
   for (const auto& worker : workers_) worker->Start();
   observer_.emplace(&workers_, control_.get(), leaves_.get(), audit_.get());
@@ -236,15 +256,26 @@ void ServerImpl::Publish(std::shared_ptr<const Snapshot> snapshot) {
   for (const auto& worker : workers_) worker->SetSnapshot(latest_);
 }
 
-void ServerImpl::Accept(UniqueFd connection, net::StreamKind kind, std::string peer) {
+// What a name is asked for with is not known before the connection: any port will do.
+bool ServerImpl::IsReachable(const rules::Host& host) {
+  absl::MutexLock lock(&publish_mutex_);
+  const std::vector<uint16_t>& ports = capture_->ports();
+  return std::any_of(ports.begin(), ports.end(), [&](uint16_t port) {
+    return AllowsHost(*latest_, {host, port});
+  });
+}
+
+void ServerImpl::Accept(UniqueFd connection, net::StreamKind kind, std::string peer,
+                        std::optional<rules::Authority> captured) {
   const size_t limit = options_.limits.max_connections;
   if (connections_.fetch_add(1, std::memory_order_relaxed) + 1 >= limit) {
     log::Warn("proxy", "too many client connections; new ones wait", {{"limit", limit}});
     for (const auto& listener : listeners_) listener->Pause();
+    if (capture_.has_value()) capture_->Pause();
   }
   Worker* worker = workers_[next_worker_].get();
   next_worker_ = (next_worker_ + 1) % workers_.size();
-  worker->Serve(std::move(connection), kind, std::move(peer));
+  worker->Serve(std::move(connection), kind, std::move(peer), std::move(captured));
 }
 
 void ServerImpl::OnConnectionOver() {
@@ -253,6 +284,7 @@ void ServerImpl::OnConnectionOver() {
   }
   workers_.front()->Post([this] {
     for (const auto& listener : listeners_) listener->Resume();
+    if (capture_.has_value()) capture_->Resume();
   });
 }
 
@@ -264,6 +296,7 @@ void ServerImpl::StopAccepting() {
   std::future<void> ended = done.get_future();
   workers_.front()->Post([this, done = std::move(done)]() mutable {
     listeners_.clear();
+    capture_.reset();
     done.set_value();
   });
   ended.wait();

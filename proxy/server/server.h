@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/ip_address.h"
+#include "base/unique_fd.h"
 #include "gateway-client/policy_source.h"
 #include "proxy/server/limits.h"
 #include "proxy/upstream/upstream_proxy.h"
@@ -38,6 +39,21 @@ struct ConnectTo {
   static absl::StatusOr<ConnectTo> Parse(std::string_view text);
 };
 
+// A socket that was made elsewhere, above all in another network namespace, and is served as it is:
+// bound, listening where it is a stream, non-blocking.
+struct InheritedSocket {
+  enum class Role : uint8_t {
+    kProxy,     // clients know that they talk to a proxy
+    kCaptured,  // they connected to an address that stands for, or is, another host's
+    // Answers names with addresses that stand for them, towards kCaptured.
+    kDnsStream,
+    kDnsDatagram,
+  };
+
+  Role role = Role::kProxy;
+  UniqueFd fd;
+};
+
 struct ServerOptions {
   // proxy-config.json; empty: the configuration of an empty file.
   std::string config_file;
@@ -46,6 +62,8 @@ struct ServerOptions {
   std::shared_ptr<sources::PolicySource> policy_source;
   std::shared_ptr<const rules::Policy> policy;
   std::vector<ListenAddress> listen;
+  // Served beside those of `listen`; closed with the last copy of the options. May be null.
+  std::shared_ptr<const std::vector<InheritedSocket>> inherited;
   // Where ca.crt and ca-bundle.crt go; empty: a fresh private folder, removed at the end.
   std::string ca_dir;
   // Keep the CA's key in ca_dir and use it again.
@@ -76,7 +94,8 @@ class Server {
   // Stops at once whatever Drain has not ended.
   virtual ~Server() = default;
 
-  // One for each of ServerOptions::listen: "127.0.0.1:39021" with the real port, or "unix:PATH".
+  // One for each of ServerOptions::listen: "127.0.0.1:39021" with the real port, or "unix:PATH";
+  // then one for each inherited socket for clients that know of the proxy.
   virtual const std::vector<std::string>& listen_addresses() const = 0;
   // As above; empty without ServerOptions::admin.
   virtual const std::string& admin_address() const = 0;

@@ -81,14 +81,22 @@ void Worker::SetSnapshot(std::shared_ptr<const Snapshot> snapshot) {
   });
 }
 
-void Worker::Serve(UniqueFd connection, net::StreamKind kind, std::string peer) {
-  Post([this, socket = std::move(connection), kind, peer = std::move(peer)]() mutable {
+void Worker::Serve(UniqueFd connection, net::StreamKind kind, std::string peer,
+                   std::optional<rules::Authority> captured) {
+  Post([this, socket = std::move(connection), kind, peer = std::move(peer),
+        captured = std::move(captured)]() mutable {
     net::TransportPtr transport(new net::StreamTransport(&loop_, kind, std::move(socket)));
-    net::RetirePtr<ClientConnection> client(
-        new ClientConnection(&connection_, std::move(transport), std::move(peer), this));
+    net::RetirePtr<ClientConnection> client(new ClientConnection(
+        &connection_, std::move(transport), std::move(peer), std::move(captured), this));
     client->index = connections_.size();
     connections_.push_back(std::move(client));
-    if (exchange_.shutting_down) connections_.back()->Drain();
+    ClientConnection* begun = connections_.back().get();
+    // Draining may end it.
+    if (exchange_.shutting_down) {
+      begun->Drain();
+    } else {
+      begun->Begin();
+    }
   });
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -61,7 +62,9 @@ class Worker final : private ClientConnection::Owner {
   void Start();
 
   void SetSnapshot(std::shared_ptr<const Snapshot> snapshot);
-  void Serve(UniqueFd connection, net::StreamKind kind, std::string peer);
+  // `captured`: see ClientConnection.
+  void Serve(UniqueFd connection, net::StreamKind kind, std::string peer,
+             std::optional<rules::Authority> captured);
   // Serves what has begun; `on_drained` runs on the worker's thread once nothing is left.
   void Drain(std::function<void()> on_drained);
 
