@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -27,14 +26,10 @@ namespace {
 
 constexpr const char* kCommand = "sallyport run";
 
-constexpr const char* kUnconfined =
-    "only proxy variables lead the command to the proxy: it can go round it to any network, and "
-    "read and write whatever you can";
-
 struct RunFlags {
   ServerFlags server;
   std::optional<std::vector<std::string>> command;
-  std::string isolation;
+  std::string isolation = "auto";
   std::string workdir;
   std::vector<std::string> env;
 };
@@ -72,8 +67,7 @@ absl::StatusOr<std::string> DefaultAuditLog() {
 absl::StatusOr<supervisor::RunOptions> CheckFlags(const RunFlags& flags) {
   if (!flags.command.has_value() || flags.command->empty()) {
     return absl::InvalidArgumentError(
-        "no command to run; it goes after --, as in: sallyport run --isolation none -- curl "
-        "https://example.com");
+        "no command to run; it goes after --, as in: sallyport run -- curl https://example.com");
   }
   if (flags.command->front().empty()) {
     return absl::InvalidArgumentError("the command to run is an empty string");
@@ -83,11 +77,13 @@ absl::StatusOr<supervisor::RunOptions> CheckFlags(const RunFlags& flags) {
   for (const std::string& variable : flags.env) {
     RETURN_IF_ERROR(supervisor::CheckEnvOption(variable));
   }
-  constexpr std::array<std::string_view, 5> kModes = {"", "auto", "netns", "landlock", "none"};
-  if (std::find(kModes.begin(), kModes.end(), flags.isolation) == kModes.end()) {
-    return absl::InvalidArgumentError(
-        fmt::format("--isolation '{}' is unknown; it must be none", flags.isolation));
+  const std::optional<supervisor::Isolation> isolation =
+      supervisor::ParseIsolation(flags.isolation);
+  if (!isolation.has_value()) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--isolation '{}' is unknown; it is one of auto, netns, landlock, none", flags.isolation));
   }
+  options.isolation = *isolation;
   options.command = *flags.command;
   options.workdir = flags.workdir;
   options.env = flags.env;
@@ -95,16 +91,8 @@ absl::StatusOr<supervisor::RunOptions> CheckFlags(const RunFlags& flags) {
   return options;
 }
 
-// What the options mean on this machine: files are looked for and the isolation is judged.
+// What the options mean on this machine: files are looked for.
 absl::Status Resolve(const RunFlags& flags, supervisor::RunOptions* options) {
-  if (flags.isolation != "none") {
-    return absl::UnimplementedError(fmt::format(
-        "{}, and without it {}; give --isolation none to accept that",
-        flags.isolation.empty()
-            ? std::string("this version does not confine commands")
-            : fmt::format("this version does not offer --isolation {}", flags.isolation),
-        kUnconfined));
-  }
   ASSIGN_OR_RETURN(options->server.config_file, FindConfigFile(flags.server.config));
   ASSIGN_OR_RETURN(PolicyChoice choice,
                    ChoosePolicyForRun(flags.server.policy, options->server.config_file));
@@ -128,7 +116,9 @@ int RunRunCommand(const RunFlags& flags) {
     supervisor::PrintFailure(Message(status));
     return supervisor::kExitFailed;
   }
-  log::Warn("run", fmt::format("isolation is off: {}", kUnconfined));
+  if (options->isolation == supervisor::Isolation::kNone) {
+    log::Warn("run", fmt::format("isolation is off: {}", supervisor::kUnconfined));
+  }
   return supervisor::Run(*std::move(options));
 }
 
@@ -144,7 +134,8 @@ void AddRunCommand(CLI::App& app, std::optional<std::vector<std::string>> argume
   flags->command = std::move(arguments);
   flags->server.AddTo(*command);
   AddValue(*command, "isolation", "MODE",
-           "How the command's network is closed; none, the only mode, closes nothing",
+           "How the command is closed off: auto (default, the strongest that works), netns, "
+           "landlock, or none, which closes nothing",
            &flags->isolation);
   AddValue(*command, "workdir", "DIR", "The command's working directory; default the current one",
            &flags->workdir);

@@ -14,6 +14,7 @@ pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(yaml-cpp REQUIRED IMPORTED_TARGET yaml-cpp)
 pkg_check_modules(libpsl REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(libidn2 REQUIRED IMPORTED_TARGET libidn2)
+pkg_check_modules(libseccomp REQUIRED IMPORTED_TARGET libseccomp)
 
 # Of prometheus-cpp the data model and its text format alone: the package's own CMake files want
 # the HTTP server and the push client too, with all that those need.

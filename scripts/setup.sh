@@ -8,7 +8,7 @@ packages_of() {
   case "$1" in
     # cmake/SallyportDependencies.cmake names the libraries; these packages hold them.
     build) echo "cmake=cmake ninja=ninja-build g++ pkg-config libabsl-dev libfmt-dev libspdlog-dev
-                 nlohmann-json3-dev libcli11-dev libuv1-dev libre2-dev libpsl-dev libidn2-dev
+                 nlohmann-json3-dev libcli11-dev libuv1-dev libre2-dev libpsl-dev libidn2-dev libseccomp-dev
                  node-llhttp libnghttp2-dev libssl-dev android-libboringssl-dev libgtest-dev libgmock-dev
                  libyaml-cpp-dev libbenchmark-dev prometheus-cpp-dev protobuf-compiler libprotobuf-dev ca-certificates" ;;
     demo) echo "python3 openssl=openssl curl=curl git=git node=nodejs ca-certificates" ;;

@@ -96,6 +96,54 @@ absl::StatusOr<ForkMessage> Channel::Receive() {
   return message;
 }
 
+absl::Status Channel::SendDescriptors(const std::vector<int>& descriptors) {
+  const size_t size = descriptors.size() * sizeof(int);
+  std::vector<char> control(CMSG_SPACE(size));
+  char byte = 0;
+  iovec data = {&byte, 1};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(size);
+  std::memcpy(CMSG_DATA(header), descriptors.data(), size);
+  while (sendmsg(socket_.get(), &message, MSG_NOSIGNAL) != 1) {
+    if (errno != EINTR) return ErrnoStatus(errno, "cannot pass descriptors on");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<UniqueFd>> Channel::ReceiveDescriptors(size_t count) {
+  const size_t size = count * sizeof(int);
+  std::vector<char> control(CMSG_SPACE(size));
+  char byte = 0;
+  iovec data = {&byte, 1};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t received = -1;
+  do {
+    received = recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
+  } while (received < 0 && errno == EINTR);
+  const cmsghdr* header = received == 1 ? CMSG_FIRSTHDR(&message) : nullptr;
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(size)) {
+    return absl::InternalError("descriptors were expected and did not come");
+  }
+  std::vector<UniqueFd> descriptors;
+  for (size_t i = 0; i < count; ++i) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+    descriptors.emplace_back(fd);
+  }
+  return descriptors;
+}
+
 std::optional<int> FieldNumber(const ForkMessage& message, size_t index) {
   if (index >= message.fields.size()) return std::nullopt;
   const std::string& text = message.fields[index];

@@ -17,13 +17,16 @@ namespace sallyport::supervisor {
 struct ForkMessage {
   enum class Kind : uint8_t {
     // To the forker.
-    kSpawn,   // a ChildPlan
-    kSignal,  // the number of a signal for the child
+    kSpawn,    // a ChildPlan
+    kSignal,   // the number of a signal for the child
+    kIsolate,  // an IsolationRequest
     // From the forker.
-    kSpawned,      // the child's process id
-    kSpawnFailed,  // the SpawnStep that failed, errno
-    kStopped,      // the signal that stopped the child
-    kExited,       // the wait status; how many processes could not be ended
+    kSpawned,        // the child's process id
+    kSpawnFailed,    // the SpawnStep that failed, errno, and maybe words for it
+    kStopped,        // the signal that stopped the child
+    kExited,         // the wait status; how many processes could not be ended
+    kIsolated,       // an IsolationResult; its sockets follow
+    kIsolateFailed,  // why
   };
 
   Kind kind = Kind::kSignal;
@@ -41,6 +44,12 @@ class Channel {
   absl::Status Send(const ForkMessage& message);
   // Blocks for a whole message; NotFound when the other end was closed.
   absl::StatusOr<ForkMessage> Receive();
+
+  // Passes descriptors, at most 200, between two messages; the other end calls ReceiveDescriptors
+  // at the same point.
+  absl::Status SendDescriptors(const std::vector<int>& descriptors);
+  // Blocks for exactly `count`; they are closed on exec.
+  absl::StatusOr<std::vector<UniqueFd>> ReceiveDescriptors(size_t count);
 
   // Readable when Receive has something to do.
   int fd() const { return socket_.get(); }

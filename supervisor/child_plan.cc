@@ -31,6 +31,7 @@ ForkMessage ChildPlan::ToMessage() const {
   AppendList(argv, &message);
   AppendList(candidates, &message);
   AppendList(environment, &message);
+  if (confinement.has_value()) confinement->AppendTo(&message);
   return message;
 }
 
@@ -46,6 +47,10 @@ absl::StatusOr<ChildPlan> ChildPlan::FromMessage(const ForkMessage& message) {
   if (!TakeList(message, &index, &plan.argv) || !TakeList(message, &index, &plan.candidates) ||
       !TakeList(message, &index, &plan.environment) || plan.argv.empty()) {
     return absl::InternalError("the plan is incomplete");
+  }
+  if (index < message.fields.size() &&
+      !Confinement::Take(message, &index, &plan.confinement.emplace())) {
+    return absl::InternalError("the plan's confinement is incomplete");
   }
   return plan;
 }

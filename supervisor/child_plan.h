@@ -3,11 +3,13 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "supervisor/channel.h"
+#include "supervisor/confinement.h"
 
 namespace sallyport::supervisor {
 
@@ -20,8 +22,12 @@ struct ChildPlan {
   std::vector<std::string> environment;
   // Absolute.
   std::string workdir;
-  // The process group to join; 0: one of its own.
+  // The process group to join; 0: one of its own; kKeepGroup: that of the process that forks.
   pid_t process_group = 0;
+  // Nothing: the command runs as the user would run it.
+  std::optional<Confinement> confinement;
+
+  static constexpr pid_t kKeepGroup = -1;
 
   ForkMessage ToMessage() const;
   static absl::StatusOr<ChildPlan> FromMessage(const ForkMessage& message);
@@ -32,7 +38,16 @@ struct ChildPlan {
 std::vector<std::string> ExecutableCandidates(const std::string& command, const std::string& path);
 
 // What the child was doing when it could not become the command.
-enum class SpawnStep : int { kFork, kProcessGroup, kWorkdir, kExec };
+enum class SpawnStep : int {
+  kFork,
+  kProcessGroup,
+  kView,
+  kPrivileges,
+  kLandlock,
+  kSeccomp,
+  kWorkdir,
+  kExec
+};
 
 }  // namespace sallyport::supervisor
 

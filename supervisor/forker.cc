@@ -33,6 +33,11 @@ Forker::~Forker() {
   }
 }
 
+absl::StatusOr<IsolationResult> Forker::Isolate(const IsolationRequest& request) {
+  RETURN_IF_ERROR(channel_.Send(request.ToMessage()));
+  return IsolationResult::Receive(&channel_);
+}
+
 absl::StatusOr<std::optional<Forker::SpawnFailure>> Forker::Spawn(const ChildPlan& plan) {
   RETURN_IF_ERROR(channel_.Send(plan.ToMessage()));
   ASSIGN_OR_RETURN(const ForkMessage answer, channel_.Receive());
@@ -42,7 +47,8 @@ absl::StatusOr<std::optional<Forker::SpawnFailure>> Forker::Spawn(const ChildPla
   if (answer.kind != ForkMessage::Kind::kSpawnFailed || !step.has_value() || !error.has_value()) {
     return absl::InternalError("the forker answered out of turn");
   }
-  return SpawnFailure{static_cast<SpawnStep>(*step), *error};
+  return SpawnFailure{static_cast<SpawnStep>(*step), *error,
+                      answer.fields.size() > 2 ? answer.fields[2] : std::string()};
 }
 
 void Forker::Signal(int signal) {

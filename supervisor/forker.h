@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "supervisor/channel.h"
 #include "supervisor/child_plan.h"
+#include "supervisor/isolation_message.h"
 
 namespace sallyport::supervisor {
 
@@ -31,6 +32,8 @@ class Forker {
   struct SpawnFailure {
     SpawnStep step;
     int error;
+    // For kView and kLandlock: what could not be done.
+    std::string detail;
   };
 
   // Forks. Call it while this process has one thread, before the first secret arrives and before
@@ -42,6 +45,10 @@ class Forker {
   // Ends the command and everything it started, and waits for that.
   ~Forker();
 
+  // Gives the command namespaces of its own; before Spawn, at most once. Afterwards the command's
+  // process and its signals are looked after by the first process in there. When it fails, with
+  // words for what is missing, this forker is of no more use.
+  absl::StatusOr<IsolationResult> Isolate(const IsolationRequest& request);
   // Runs the command; once. Nothing is returned when it runs. The status is not OK when the forker
   // itself is gone.
   absl::StatusOr<std::optional<SpawnFailure>> Spawn(const ChildPlan& plan);

@@ -19,14 +19,19 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "rules/policy.h"
 #include "supervisor/child_plan.h"
 #include "supervisor/descendants.h"
 #include "supervisor/diagnostics.h"
 #include "supervisor/environment.h"
 #include "supervisor/forker.h"
+#include "supervisor/isolation.h"
 #include "supervisor/java_files.h"
 #include "supervisor/job_control.h"
+#include "supervisor/privileges.h"
 #include "supervisor/process_setup.h"
+#include "supervisor/sandbox_paths.h"
+#include "supervisor/seccomp_program.h"
 #include "supervisor/server_access.h"
 
 namespace sallyport::supervisor {
@@ -34,6 +39,12 @@ namespace {
 
 // Where commands are looked for when PATH is not set; the default of most shells.
 constexpr const char* kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
+
+// Where programs that know nothing of proxies go.
+constexpr uint16_t kHttpPort = 80;
+constexpr uint16_t kHttpsPort = 443;
+// Any address would do, all of them being answered; this is where resolvers ask without a file.
+constexpr const char* kResolvConf = "nameserver 127.0.0.1\n";
 
 // The working directory as the user names it: $PWD where that is right, for a path through a
 // symbolic link would otherwise change its name.
@@ -60,11 +71,27 @@ absl::StatusOr<std::string> ResolveWorkdir(const std::string& option) {
   return absolute.lexically_normal().string();
 }
 
+// What goes for the command from its start. Without a policy, that of the restrictive default.
+const rules::SpawnPolicy& SpawnPolicyOf(const RunOptions& options) {
+  static const std::shared_ptr<const rules::Policy> restrictive = rules::RestrictivePolicy();
+  return options.server.policy != nullptr ? options.server.policy->spawn : restrictive->spawn;
+}
+
+std::string_view ConfinementStep(SpawnStep step) {
+  if (step == SpawnStep::kPrivileges) return "dropping privileges";
+  return step == SpawnStep::kLandlock ? "Landlock" : "seccomp";
+}
+
 // The proxy, and everything on disk that its clients need; all of it goes when this does.
 class Session {
  public:
   // `forker` outlives this.
-  Session(RunOptions options, Forker* forker) : options_(std::move(options)), forker_(forker) {}
+  Session(RunOptions options, const JobControl& job_control, IsolatedForker* forker)
+      : options_(std::move(options)),
+        job_control_(job_control),
+        mode_(forker->mode),
+        isolation_(std::move(forker->result)),
+        forker_(&forker->forker) {}
   ~Session() {
     if (ready_file_written_) unlink(options_.ready_file.c_str());
   }
@@ -75,7 +102,8 @@ class Session {
   int RunCommand();
 
  private:
-  ChildPlan MakePlan() const;
+  absl::StatusOr<ChildPlan> MakePlan() const;
+  absl::StatusOr<Confinement> MakeConfinement() const;
   // The status to exit with at once if a signal came while there was no command to get it.
   std::optional<int> PendingEnd();
   int ReportSpawnFailure(const Forker::SpawnFailure& failure, const ChildPlan& plan) const;
@@ -84,8 +112,10 @@ class Session {
   void ReleaseStandardStreams() const;
 
   RunOptions options_;
+  const JobControl& job_control_;
+  const Isolation mode_;
+  IsolationResult isolation_;
   Forker* const forker_;
-  const JobControl job_control_;
   std::string workdir_;
   std::optional<SignalReader> signals_;
   std::unique_ptr<proxy::Server> server_;
@@ -99,8 +129,13 @@ absl::Status Session::Prepare() {
   PrepareForConnections();
   ASSIGN_OR_RETURN(signals_, SignalReader::Block({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1,
                                                   SIGUSR2, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU}));
-  // The child's own listener, on a port that nobody else knows of.
-  options_.server.listen = {{*IpAddress::Parse("127.0.0.1"), 0, ""}};
+  if (mode_ == Isolation::kNetns) {
+    options_.server.inherited =
+        std::make_shared<std::vector<proxy::InheritedSocket>>(std::move(isolation_.sockets));
+  } else {
+    // The child's own listener, on a port that nobody else knows of.
+    options_.server.listen = {{*IpAddress::Parse("127.0.0.1"), 0, ""}};
+  }
   ASSIGN_OR_RETURN(server_, proxy::Server::Start(options_.server));
   const std::optional<ClientAddress> address = FindClientAddress(server_->listen_addresses());
   if (!address.has_value()) return absl::InternalError("the proxy listens nowhere");
@@ -122,7 +157,7 @@ absl::Status Session::Prepare() {
   return absl::OkStatus();
 }
 
-ChildPlan Session::MakePlan() const {
+absl::StatusOr<ChildPlan> Session::MakePlan() const {
   // Only now: the variables that rules name have been taken away.
   const Environment environment =
       ChildEnvironment(HostEnvironment(), access_, options_.env, workdir_);
@@ -134,11 +169,47 @@ ChildPlan Session::MakePlan() const {
   plan.environment = ToStrings(environment);
   plan.workdir = workdir_;
   plan.process_group = job_control_.ChildGroup();
+  if (mode_ == Isolation::kNone) return plan;
+  // In a network namespace the group was joined when that was made.
+  if (mode_ == Isolation::kNetns && plan.process_group != 0) {
+    plan.process_group = ChildPlan::kKeepGroup;
+  }
+  ASSIGN_OR_RETURN(plan.confinement, MakeConfinement());
   return plan;
 }
 
+absl::StatusOr<Confinement> Session::MakeConfinement() const {
+  Confinement confinement;
+  const rules::SpawnPolicy& policy = SpawnPolicyOf(options_);
+  confinement.paths = PathsOf(policy.filesystem, workdir_);
+  confinement.landlock_best_effort = policy.landlock == rules::LandlockCompatibility::kBestEffort;
+  ASSIGN_OR_RETURN(confinement.become, UserOf(policy.process));
+  const std::string& bundle = server_->ca_bundle_file();
+  if (confinement.become.has_value() && options_.server.ca_dir.empty()) {
+    // Ours alone so far; there is nothing secret in it.
+    (void)chmod(std::filesystem::path(bundle).parent_path().c_str(), 0711);
+  }
+  confinement.paths.push_back(
+      {std::filesystem::path(bundle).parent_path().string(), PathAccess::kRead});
+  for (std::string& target : SystemCaBundles()) {
+    confinement.covered.push_back({std::move(target), bundle});
+  }
+  confinement.resolv_conf = kResolvConf;
+  const bool own_network = mode_ == Isolation::kNetns;
+  ASSIGN_OR_RETURN(
+      confinement.seccomp_program,
+      MakeSeccompProgram(own_network ? SocketPolicy::kFamilies : SocketPolicy::kBrokeredTcp));
+  if (!own_network) confinement.only_connect_to = access_.port;
+  return confinement;
+}
+
 int Session::RunCommand() {
-  const ChildPlan plan = MakePlan();
+  const absl::StatusOr<ChildPlan> made = MakePlan();
+  if (!made.ok()) {
+    PrintFailure(Message(made.status()));
+    return kExitFailed;
+  }
+  const ChildPlan& plan = *made;
   if (const std::optional<int> status = PendingEnd(); status.has_value()) return *status;
   const auto failure = forker_->Spawn(plan);
   if (!failure.ok()) {
@@ -167,6 +238,15 @@ int Session::ReportSpawnFailure(const Forker::SpawnFailure& failure, const Child
     case SpawnStep::kFork:
     case SpawnStep::kProcessGroup:
       PrintFailure(fmt::format("cannot start a process: {}", std::strerror(failure.error)));
+      return kExitFailed;
+    case SpawnStep::kView:
+      PrintFailure(failure.detail);
+      return kExitFailed;
+    case SpawnStep::kPrivileges:
+    case SpawnStep::kLandlock:
+    case SpawnStep::kSeccomp:
+      PrintFailure(fmt::format("cannot confine the command ({}): {}", ConfinementStep(failure.step),
+                               std::strerror(failure.error)));
       return kExitFailed;
     case SpawnStep::kWorkdir:
       PrintFailure(fmt::format("cannot use the working directory {}: {}", plan.workdir,
@@ -237,12 +317,15 @@ void Session::ForwardSignals() {
 }  // namespace
 
 int Run(RunOptions options) {
-  absl::StatusOr<Forker> forker = Forker::Start();
+  const JobControl job_control;
+  absl::StatusOr<IsolatedForker> forker =
+      StartIsolated(options.isolation, {{kHttpPort, kHttpsPort}, job_control.ChildGroup()},
+                    SpawnPolicyOf(options).landlock);
   if (!forker.ok()) {
     PrintFailure(Message(forker.status()));
     return kExitFailed;
   }
-  Session session(std::move(options), &*forker);
+  Session session(std::move(options), job_control, &*forker);
   if (const absl::Status status = session.Prepare(); !status.ok()) {
     PrintFailure(Message(status));
     return kExitFailed;

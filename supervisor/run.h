@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "proxy/server/server.h"
+#include "supervisor/isolation.h"
 
 namespace sallyport::supervisor {
 
@@ -15,6 +16,7 @@ inline constexpr int kExitNotFound = 127;       // there is no such command
 
 struct RunOptions {
   proxy::ServerOptions server;
+  Isolation isolation = Isolation::kAuto;
   // The command and its arguments; at least one.
   std::vector<std::string> command;
   // The command's working directory; empty: the current one.

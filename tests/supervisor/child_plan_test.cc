@@ -27,6 +27,38 @@ TEST(ChildPlanTest, SurvivesTheWayToTheForker) {
   EXPECT_EQ(arrived->process_group, plan.process_group);
 }
 
+TEST(ChildPlanTest, TheConfinementSurvivesTheWayToo) {
+  ChildPlan plan;
+  plan.argv = {"true"};
+  Confinement& sent = plan.confinement.emplace();
+  sent.paths = {{"/usr", PathAccess::kRead}, {"/tmp", PathAccess::kReadWrite}};
+  sent.covered = {{"/etc/bundle", "/tmp/ours"}};
+  sent.resolv_conf = "nameserver 127.0.0.1\n";
+  sent.become = {1000, 1001};
+  sent.landlock_best_effort = true;
+  sent.seccomp_program = std::string("\0\1\n,", 4);
+  sent.only_connect_to = 3128;
+  const auto arrived = ChildPlan::FromMessage(plan.ToMessage());
+  ASSERT_TRUE(arrived.ok() && arrived->confinement.has_value()) << arrived.status();
+  const Confinement& confinement = *arrived->confinement;
+  ASSERT_EQ(confinement.paths.size(), 2u);
+  EXPECT_EQ(confinement.paths[1].path, "/tmp");
+  EXPECT_EQ(confinement.paths[1].access, PathAccess::kReadWrite);
+  ASSERT_EQ(confinement.covered.size(), 1u);
+  EXPECT_EQ(confinement.covered[0].target, "/etc/bundle");
+  EXPECT_EQ(confinement.covered[0].source, "/tmp/ours");
+  EXPECT_EQ(confinement.resolv_conf, sent.resolv_conf);
+  EXPECT_EQ(confinement.become->user, 1000u);
+  EXPECT_EQ(confinement.become->group, 1001u);
+  EXPECT_TRUE(confinement.landlock_best_effort);
+  EXPECT_EQ(confinement.seccomp_program, sent.seccomp_program);
+  EXPECT_EQ(confinement.only_connect_to, 3128);
+
+  ForkMessage cut = plan.ToMessage();
+  cut.fields.pop_back();
+  EXPECT_FALSE(ChildPlan::FromMessage(cut).ok());
+}
+
 TEST(ChildPlanTest, IncompleteMessagesAreNoPlan) {
   ChildPlan plan;
   plan.argv = {"true"};

@@ -1,0 +1,43 @@
+#ifndef SALLYPORT_SUPERVISOR_MOUNT_VIEW_H_
+#define SALLYPORT_SUPERVISOR_MOUNT_VIEW_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "supervisor/landlock.h"
+
+namespace sallyport::supervisor {
+
+// A file shown in the place of another.
+struct CoveredFile {
+  std::string target;  // absolute, as the child names it
+  std::string source;  // absolute, outside
+};
+
+// The file system that the child sees: what it may use, and nothing else even by name. So the
+// sockets of the host's services (/run, the home folder) are out of its reach, which no Landlock
+// rule of current kernels would keep it from.
+struct MountView {
+  // Each appears where it is outside; a narrower rule inside a wider one wins.
+  std::vector<PathRule> paths;
+  // Where the target exists in the view.
+  std::vector<CoveredFile> covered;
+  // Contents of /etc/resolv.conf.
+  std::string resolv_conf;
+  // Whether this process is in a process id namespace of its own, whose /proc is shown then.
+  bool own_process_ids = false;
+};
+
+// What every program takes for granted and that is never the policy's to give: the devices that
+// hold nothing, the terminal, shared memory of the view's own, /proc.
+std::vector<PathRule> BasicDevices();
+
+// Makes the view and moves this process, which has one thread and a mount namespace of its own,
+// into it; the working directory is then "/". Errors name the path. The terminal that is standard
+// input, output or error appears as /dev/console, and by no other name.
+absl::Status EnterMountView(const MountView& view);
+
+}  // namespace sallyport::supervisor
+
+#endif  // SALLYPORT_SUPERVISOR_MOUNT_VIEW_H_
