@@ -9,6 +9,7 @@
 
 #include "base/secret.h"
 #include "cli/check_command.h"
+#include "cli/doctor_command.h"
 #include "cli/explain_command.h"
 #include "cli/proxy_command.h"
 #include "cli/run_command.h"
@@ -50,6 +51,7 @@ int Main(int argc, char** argv) {
   AddCheckCommand(app, &action);
   AddExplainCommand(app, &action);
   AddSchemaCommand(app, &action);
+  AddDoctorCommand(app, &action);
   app.set_version_flag("--version", kVersion, "Print the version");
   app.set_help_flag("-h,--help", "Print this help");
   for (CLI::App* command : app.get_subcommands({})) {
