@@ -83,11 +83,18 @@ absl::StatusOr<std::string> MakeJavaTrustStore(std::string_view pem_bundle) {
   if (input == nullptr) return OpenSslStatus("cannot read the certificates");
   std::string bags;
   size_t count = 0;
-  while (X509Ptr certificate{PEM_read_bio_X509(input.get(), nullptr, nullptr, nullptr)}) {
-    unsigned char* der = nullptr;
-    const int size = i2d_X509(certificate.get(), &der);
-    if (size <= 0) return OpenSslStatus("cannot encode a certificate");
-    bags.append(CertificateBag({reinterpret_cast<char*>(der), static_cast<size_t>(size)}, ++count));
+  char* name = nullptr;
+  char* header = nullptr;
+  unsigned char* der = nullptr;
+  long size = 0;
+  // As they are: parsing the system's roots would take longer than all else at the start.
+  while (PEM_read_bio(input.get(), &name, &header, &der, &size) == 1) {
+    if (std::string_view(name) == PEM_STRING_X509) {
+      bags.append(
+          CertificateBag({reinterpret_cast<char*>(der), static_cast<size_t>(size)}, ++count));
+    }
+    OPENSSL_free(name);
+    OPENSSL_free(header);
     OPENSSL_free(der);
   }
   ERR_clear_error();  // the end of the bundle
