@@ -11,10 +11,26 @@ import pexpect
 import pytest
 
 from harness import program
+from harness.child import ChildRunner
 from harness.deadline import LIMIT_SECONDS, eventually
 from harness.fixtures import bearer_rule
 
 PYTHON = "/usr/bin/python3"
+
+
+@pytest.fixture(params=["none", "netns"])
+def child_runner(request, tmp_path, pki, search, origins):
+    """What holds for a command holds in the sandbox too."""
+    return ChildRunner(tmp_path / "run", pki, search, request.param)
+
+
+@pytest.fixture
+def host_process_ids(child_runner):
+    """For tests that look for a process by the number that it knows itself by."""
+    if child_runner.isolation != "none":
+        pytest.skip("processes inside have numbers of their own")
+
+
 GET = (
     "import sys, urllib.request as u;"
     "print(u.urlopen(u.Request(sys.argv[1])).read().decode())"
@@ -116,19 +132,11 @@ def test_the_work_folder_is_the_current_one_or_the_one_given(run_child, child_ru
     assert result.out.split() == [str(other)] * 2
 
 
-def test_isolation_none_warns_of_what_it_does_not_protect(run_child):
+def test_isolation_none_warns_of_what_it_does_not_protect(run_child, child_runner):
     result = run_child(["/bin/true"])
     assert result.status == 0
-    assert re.search(r" warn .*isolation", result.err), result
-
-
-def test_without_a_working_isolation_nothing_is_started(sallyport, tmp_path):
-    """Until the stronger modes exist, `none` has to be asked for by name."""
-    marker = tmp_path / "started"
-    result = sallyport("run", "--", "/usr/bin/touch", marker)
-    assert result.status == 125, result
-    assert "--isolation" in result.err
-    assert not marker.exists()
+    warns = re.search(r" warn .*isolation", result.err) is not None
+    assert warns == (child_runner.isolation == "none"), result
 
 
 @pytest.mark.parametrize("status", [0, 1, 3, 124, 125, 126, 127, 255])
@@ -289,7 +297,7 @@ ORPHANS = {
 
 
 @pytest.mark.parametrize("script", ORPHANS.values(), ids=ORPHANS)
-def test_what_the_child_left_behind_ends_with_it(run_child, script):
+def test_what_the_child_left_behind_ends_with_it(run_child, script, host_process_ids):
     result = run_child(["/bin/sh", "-c", f"{script} >&2; exit 5"])
     assert result.status == 5, result
     pid = int(re.findall(r"^(\d+)$", result.err, re.M)[-1])
@@ -311,13 +319,13 @@ os.execv("/bin/sleep", ["sleep", "1000"])
 """
 
 
-def test_a_daemon_that_detached_itself_ends_with_the_child(run_child):
+def test_a_daemon_that_detached_itself_ends_with_the_child(run_child, host_process_ids):
     result = run_child([PYTHON, "-c", DAEMON])
     assert result.status == 6, result
     assert not process_exists(int(result.out))
 
 
-def test_the_child_ends_when_sallyport_is_killed(child_runner):
+def test_the_child_ends_when_sallyport_is_killed(child_runner, host_process_ids):
     run = Background(child_runner, ["/bin/sh", "-c", "echo pid $$; exec sleep 1000"])
     pid = int(run.stdout.wait_for(r"pid (\d+)")[1])
     run.process.kill()

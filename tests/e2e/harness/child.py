@@ -1,19 +1,26 @@
 """`sallyport run`: a command with the proxy as its way out."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 from harness import program
 
 
 class ChildRunner:
-    """Runs commands under `sallyport run --isolation none`, each in a folder of its own."""
+    """Runs commands under `sallyport run`, each in a folder of its own.
 
-    def __init__(self, folder, pki, search):
+    With `user`, a number, sallyport runs as that user, who gets the folders.
+    """
+
+    def __init__(self, folder, pki, search, isolation="none", user=None):
         self._folder = Path(folder)
         self._pki = pki
         self._search = search
         self._count = 0
+        self.isolation = isolation
+        self.user = user
         self.audit_file = None
         self.workdir = None
 
@@ -28,10 +35,15 @@ class ChildRunner:
         config_file = folder / "proxy-config.json"
         config_file.write_text(config if isinstance(config, str) else json.dumps(config or {}))
         self.audit_file = folder / "audit.jsonl"
+        roots = folder / "roots.pem"
+        shutil.copy(self._pki.root.file, roots)
+        if self.user is not None:
+            for path in (folder, self.home, self.workdir, config_file, roots):
+                os.chown(path, self.user, self.user)
         line = [
-            "run", "--isolation", "none",
+            "run", "--isolation", self.isolation,
             "--config", config_file,
-            "--upstream-ca", self._pki.root.file,
+            "--upstream-ca", roots,
             "--audit-log", self.audit_file,
             "--log-level", "debug",
         ]  # fmt: skip
@@ -43,6 +55,8 @@ class ChildRunner:
         """Runs `command` to its end and searches all that it could see for the secrets."""
         line = self.command_line(command, config, routes, args)
         options.setdefault("cwd", self.workdir)
+        if self.user is not None:
+            options.update(user=self.user, group=self.user, extra_groups=[])
         result = program.run_program(line, self.home, env, **options)
         self._search.check(result.stdout, "the child's output")
         self._search.check(result.stderr, "the log at level debug")

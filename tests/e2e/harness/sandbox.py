@@ -1,0 +1,77 @@
+"""Hostile code: Python that runs inside the sandbox and says how each attempt ended."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.child import ChildRunner
+
+PYTHON = "/usr/bin/python3"
+# Nobody's number on any system.
+PLAIN_USER = 54321
+
+# What every attempt may use. `attempt` runs a function and tells its result or its error.
+PRELUDE = """
+import ctypes, errno, json, os, signal, socket, struct, subprocess, sys
+libc = ctypes.CDLL(None, use_errno=True)
+results = {}
+def attempt(name, action):
+    try:
+        results[name] = ["done", repr(action())]
+    except OSError as error:
+        results[name] = [errno.errorcode.get(error.errno, type(error).__name__), str(error)]
+    except Exception as error:
+        results[name] = [type(error).__name__, str(error)]
+def call(number, *arguments):
+    arguments = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
+    result = libc.syscall(ctypes.c_long(number), *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+def exchange(address, request, family=socket.AF_INET, kind=socket.SOCK_STREAM):
+    with socket.socket(family, kind) as s:
+        s.settimeout(10)
+        s.connect(address)
+        s.sendall(request)
+        return s.recv(65536)
+"""
+
+
+class Attempts(dict):
+    """How each attempt ended: "done", the name of an errno, or of an exception."""
+
+    def failed(self, *names):
+        for name in names:
+            assert self[name][0] != "done", f"{name}: {self[name]}"
+
+
+class Sandbox(ChildRunner):
+    """A ChildRunner that runs Python inside."""
+
+    def python(self, code, *arguments, **options):
+        result = self.run([PYTHON, "-c", PRELUDE + code, *map(str, arguments)], **options)
+        assert result.status == 0, result
+        return result
+
+    def attempts(self, code, *arguments, **options):
+        result = self.python(code + "\nprint(json.dumps(results))\n", *arguments, **options)
+        return Attempts(json.loads(result.out.splitlines()[-1]))
+
+
+def is_root():
+    return os.geteuid() == 0
+
+
+needs_root = pytest.mark.skipif(not is_root(), reason="only root can become another user")
+
+
+def make_sandbox(pki, search, isolation, plain_user):
+    """A Sandbox whose folders the user can reach, and a function that removes them."""
+    user = PLAIN_USER if plain_user and is_root() else None
+    folder = Path(tempfile.mkdtemp(prefix="sallyport-test-"))
+    folder.chmod(0o755)
+    return Sandbox(folder / "run", pki, search, isolation, user), lambda: shutil.rmtree(folder)
