@@ -2,6 +2,7 @@
 #define SALLYPORT_RULES_NETWORK_POLICY_H_
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -134,6 +135,9 @@ class NetworkPolicy {
 
   // Whether every one of these endpoints says which addresses a name has to resolve into.
   bool RestrictsAddresses(const EndpointIndexes& endpoints) const;
+
+  // The ports of all endpoints.
+  const std::set<uint16_t>& ports() const { return hosts_.ports(); }
 
   std::span<const PolicyEntry> entries() const { return entries_; }
   std::span<const PolicyEndpoint> endpoints() const { return endpoints_; }

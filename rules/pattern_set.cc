@@ -6,6 +6,7 @@ namespace sallyport::rules {
 
 void PatternSet::Add(Pattern pattern, uint32_t id) {
   const Entry entry = {.id = id, .port = pattern.port, .specificity = pattern.Specificity()};
+  if (pattern.port != 0) ports_.insert(pattern.port);
   switch (pattern.kind) {
     case Pattern::Kind::kExact:
       exact_[pattern.text].push_back(entry);

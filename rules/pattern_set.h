@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,9 @@ class PatternSet {
   }
 
   bool MatchesAny(const Authority& authority) const;
+
+  // The ports that patterns name, ascending.
+  const std::set<uint16_t>& ports() const { return ports_; }
 
  private:
   using Entries = absl::InlinedVector<Entry, 1>;
@@ -145,6 +149,7 @@ class PatternSet {
   std::vector<Regex> regexes_;
   // By port, 0 for any.
   absl::flat_hash_map<uint16_t, Entries> any_;
+  std::set<uint16_t> ports_;
 };
 
 }  // namespace sallyport::rules

@@ -114,4 +114,11 @@ void RuleSet::FindRules(const Authority& authority, RuleIndexes* indexes) const 
   indexes->erase(std::unique(indexes->begin(), indexes->end()), indexes->end());
 }
 
+std::set<uint16_t> RuleSet::NamedPorts() const {
+  std::set<uint16_t> ports = tables_->lists.ports();
+  const std::set<uint16_t>& of_rules = tables_->rule_domains.ports();
+  ports.insert(of_rules.begin(), of_rules.end());
+  return ports;
+}
+
 }  // namespace sallyport::rules

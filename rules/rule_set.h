@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,6 +66,9 @@ class RuleSet {
 
   // Whether bypassDomains or bypassCIDRs keep the host from being intercepted. Allocates nothing.
   bool Bypasses(const Authority& authority) const;
+
+  // The ports that the lists and the rules' domains name.
+  std::set<uint16_t> NamedPorts() const;
 
   const std::vector<CredentialRule>& rules() const { return rules_; }
   bool log_allowed() const { return log_allowed_; }
