@@ -27,6 +27,7 @@ absl::StatusOr<JavaFiles> JavaFiles::Write(const std::string& ca_bundle_file,
   JavaFiles files(std::filesystem::path(ca_bundle_file).parent_path().string(), lifetime);
   const std::string store_path = fmt::format("{}/{}", files.folder_, kTrustStore);
   RETURN_IF_ERROR(WriteFileAtomically(store_path, store, 0644));
+  files.trust_store_ = store_path;
 
   // The store needs no password; the JVM wants one named. The list of hosts is Java's own form of
   // NO_PROXY.
@@ -58,7 +59,8 @@ JavaFiles::JavaFiles(std::string folder, Lifetime lifetime)
 JavaFiles::JavaFiles(JavaFiles&& other) noexcept
     : folder_(std::move(other.folder_)),
       lifetime_(std::exchange(other.lifetime_, Lifetime::kKeep)),
-      inline_options_(std::move(other.inline_options_)) {}
+      inline_options_(std::move(other.inline_options_)),
+      trust_store_(std::move(other.trust_store_)) {}
 
 JavaFiles::~JavaFiles() {
   if (lifetime_ == Lifetime::kKeep) return;

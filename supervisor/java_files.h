@@ -29,6 +29,8 @@ class JavaFiles {
   const std::string& inline_options() const { return inline_options_; }
   // The same by reference to `java.options`: one word without spaces, for Java 9 and later.
   std::string options_by_file() const;
+  // Path of the store.
+  const std::string& trust_store() const { return trust_store_; }
 
  private:
   JavaFiles(std::string folder, Lifetime lifetime);
@@ -36,6 +38,7 @@ class JavaFiles {
   std::string folder_;
   Lifetime lifetime_;
   std::string inline_options_;
+  std::string trust_store_;
 };
 
 }  // namespace sallyport::supervisor

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "rules/policy.h"
+#include "supervisor/captured_ports.h"
 #include "supervisor/child_plan.h"
 #include "supervisor/descendants.h"
 #include "supervisor/diagnostics.h"
@@ -40,9 +41,8 @@ namespace {
 // Where commands are looked for when PATH is not set; the default of most shells.
 constexpr const char* kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 
-// Where programs that know nothing of proxies go.
-constexpr uint16_t kHttpPort = 80;
-constexpr uint16_t kHttpsPort = 443;
+// Where Debian's Java keeps the roots it trusts without being told of others.
+constexpr const char* kJavaRoots = "/etc/ssl/certs/java/cacerts";
 // Any address would do, all of them being answered; this is where resolvers ask without a file.
 constexpr const char* kResolvConf = "nameserver 127.0.0.1\n";
 
@@ -194,6 +194,7 @@ absl::StatusOr<Confinement> Session::MakeConfinement() const {
   for (std::string& target : SystemCaBundles()) {
     confinement.covered.push_back({std::move(target), bundle});
   }
+  confinement.covered.push_back({kJavaRoots, java_files_->trust_store()});
   confinement.resolv_conf = kResolvConf;
   const bool own_network = mode_ == Isolation::kNetns;
   ASSIGN_OR_RETURN(
@@ -319,7 +320,7 @@ void Session::ForwardSignals() {
 int Run(RunOptions options) {
   const JobControl job_control;
   absl::StatusOr<IsolatedForker> forker =
-      StartIsolated(options.isolation, {{kHttpPort, kHttpsPort}, job_control.ChildGroup()},
+      StartIsolated(options.isolation, {CapturedPorts(options.server), job_control.ChildGroup()},
                     SpawnPolicyOf(options).landlock);
   if (!forker.ok()) {
     PrintFailure(Message(forker.status()));
