@@ -104,6 +104,26 @@ def test_a_captured_program_cannot_reach_a_blocked_host(netns, origin):
     assert origin.requests == []
 
 
+def serve_first(connection, stream):
+    connection.sock.sendall(b"the server speaks first")
+    connection.record(connection.sock.recv(100))
+
+
+def test_other_ports_that_the_configuration_names_become_tunnels(netns, origins):
+    """No server name and no Host: the address that the name was given says where it goes."""
+    origin = origins.tcp(serve_first)
+    results = netns.attempts(
+        "s = socket.create_connection(('db.test', 5432), 10)\n"
+        "attempt('greeting', lambda: s.recv(100))\n"
+        "attempt('answer', lambda: s.sendall(b'from inside'))\n"
+        "attempt('unnamed port', lambda: socket.create_connection(('db.test', 5433), 10))\n",
+        config={"network": {"allowedDomains": ["db.test:5432", "db.test:443"]}},
+        routes={"db.test:5432": origin},
+    )
+    assert results["greeting"][1] == "b'the server speaks first'"
+    assert results["unnamed port"][0] == "ECONNREFUSED"
+
+
 def test_an_ipv6_address_is_captured_too(netns, origin, secret):
     result = netns.run(
         [*WITHOUT_VARIABLES, "/usr/bin/curl", "-6sS", "https://api.test/"],
@@ -190,7 +210,7 @@ def test_nothing_else_gets_out(sandbox, origins):
     import socket
 
     reached = []
-    listener = origins.tcp(lambda connection: reached.append("tcp"))
+    listener = origins.tcp(lambda connection, stream: reached.append("tcp"))
     name = f"sallyport-test-{os.getpid()}"
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
