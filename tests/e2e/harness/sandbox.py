@@ -52,6 +52,10 @@ class Attempts(dict):
 class Sandbox(ChildRunner):
     """A ChildRunner that runs Python inside."""
 
+    @property
+    def as_root(self):
+        return is_root() and self.user is None
+
     def python(self, code, *arguments, **options):
         result = self.run([PYTHON, "-c", PRELUDE + code, *map(str, arguments)], **options)
         assert result.status == 0, result
