@@ -95,7 +95,7 @@ make_repository() {
 as_child() {
   status=0
   EXAMPLE_AI_API_KEY=$api_key EXAMPLE_GIT_TOKEN=$git_token \
-    build/release/bin/sallyport run --isolation none \
+    build/release/bin/sallyport run \
     --config "$folder/proxy-config.json" \
     --audit-log "$folder/audit.jsonl" \
     --upstream-ca "$folder/ca.crt" \
@@ -243,7 +243,7 @@ refused_step() {
   before=$(requests_at_origin)
   as_child sh -c 'curl --silent --include ${2:+-H "X-Note: $EXAMPLE_AI_API_KEY"} "$1"' \
     sh "$2" "${5:-}"
-  refusal=$(sed -n 's/^X-Sallyport-Error: \([a-z_]*\).*/\1/p' "$folder/stdout")
+  refusal=$(sed -n 's/^x-sallyport-error: \([a-z_]*\).*/\1/Ip' "$folder/stdout")
   fact "the program got" "$(sed -n 's/^\(HTTP.* 403 .*\)\r$/\1/p' "$folder/stdout"): $refusal"
   holds "refused, and no byte of it reached the origin" \
     equal "$3 $4 $before" "$refusal $status $(requests_at_origin)"
