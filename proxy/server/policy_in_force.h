@@ -27,7 +27,9 @@ class PolicyInForce {
   // Null: there is none.
   const std::shared_ptr<const rules::Policy>& current() const { return current_; }
   // Empty without a source.
-  std::string_view name() const { return source_ == nullptr ? "" : source_->name(); }
+  std::string_view name() const {
+    return source_ == nullptr ? std::string_view() : std::string_view(source_->name());
+  }
 
   // Asks the source, and takes what it gives. Whether another policy is in force now; on an error
   // the old one is.

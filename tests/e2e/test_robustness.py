@@ -14,9 +14,8 @@ from harness.admin import Admin
 from harness.client import connect
 from harness.deadline import LIMIT_SECONDS, eventually
 from harness.fixtures import bearer_rule
-from harness.program import needs_root
+from harness.program import SANITIZED, needs_root
 
-SANITIZED = bool(os.environ.get("SALLYPORT_SANITIZED"))
 CROWD = 200 if SANITIZED else 1000
 # How long `test_a_soak…` goes on; an hour before a release.
 SOAK_SECONDS = float(os.environ.get("SALLYPORT_SOAK_SECONDS", "5"))
