@@ -4,6 +4,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 namespace sallyport::proxy {
@@ -28,11 +29,11 @@ struct Answers {
     report.pool.http2 += answer.pool.http2;
     report.pool.dialling += answer.pool.dialling;
     report.pool.waiting += answer.pool.waiting;
-    --missing;
+    if (--missing == 0) complete.Signal();
   }
-  bool complete() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return missing == 0; }
 
   absl::Mutex mutex;
+  absl::CondVar complete;
   admin::Report report ABSL_GUARDED_BY(mutex);
   size_t missing ABSL_GUARDED_BY(mutex);
 };
@@ -45,10 +46,11 @@ bool Observer::AskWorkers(admin::Report* report) {
     worker->Collect([answers](const WorkerReport& answer) { answers->Take(answer); });
   }
   absl::MutexLock lock(&answers->mutex);
-  const bool complete = answers->mutex.AwaitWithTimeout(
-      absl::Condition(answers.get(), &Answers::complete), kAnswerWithin);
+  const absl::Time deadline = absl::Now() + kAnswerWithin;
+  while (answers->missing > 0 && !answers->complete.WaitWithDeadline(&answers->mutex, deadline)) {
+  }
   *report = answers->report;
-  return complete;
+  return answers->missing == 0;
 }
 
 bool Observer::IsAlive() {
