@@ -24,9 +24,14 @@ def binary():
     return path
 
 
+def sanitizer():
+    """The sanitizer of the program under test: "thread", "address…", or nothing."""
+    return os.environ.get("SALLYPORT_SANITIZED", "")
+
+
 def is_sanitized():
     """Whether the program under test is a sanitizer build: slower, and larger in memory."""
-    return os.environ.get("SALLYPORT_SANITIZED", "") not in ("", "0")
+    return sanitizer() not in ("", "0")
 
 
 def environment(home, extra=None):
