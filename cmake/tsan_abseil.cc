@@ -15,7 +15,10 @@
 // libuv closes by a bare system call, so that a number which another thread gets next seems to be
 // in use still.
 extern "C" const char* __tsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier)
-  return "race:sallyport::UniqueFd::Reset\n";
+  return "race:sallyport::UniqueFd::Reset\n"
+         "race:epoll_ctl\n"
+         "race:accept4\n"
+         "race:closedir\n";
 }
 
 // NOLINTBEGIN(readability-identifier-naming, bugprone-reserved-identifier): the linker's names.
