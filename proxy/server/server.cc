@@ -62,7 +62,7 @@ class ServerImpl final : public Server {
   absl::Status LoadTrust();
   absl::Status OpenAudit();
   absl::Status Bind();
-  absl::StatusOr<Socket> Listen(const ListenAddress& address);
+  absl::StatusOr<Socket> Listen(const ListenAddress& listen);
   absl::Status ResolveOverrides();
   absl::Status StartWorkers();
   void Publish(std::shared_ptr<const Snapshot> snapshot);
@@ -258,10 +258,14 @@ void ServerImpl::Publish(std::shared_ptr<const Snapshot> snapshot) {
 
 // What a name is asked for with is not known before the connection: any port will do.
 bool ServerImpl::IsReachable(const rules::Host& host) {
-  absl::MutexLock lock(&publish_mutex_);
+  std::shared_ptr<const Snapshot> snapshot;
+  {
+    absl::MutexLock lock(&publish_mutex_);
+    snapshot = latest_;
+  }
   const std::vector<uint16_t>& ports = capture_->ports();
   return std::any_of(ports.begin(), ports.end(), [&](uint16_t port) {
-    return AllowsHost(*latest_, {host, port});
+    return AllowsHost(*snapshot, {host, port});
   });
 }
 

@@ -163,7 +163,7 @@ std::vector<IpAddress> Dial::Judge(const std::vector<IpAddress>& addresses, uint
     refused.by = std::string(decision.by);
     refused.hint.clear();
   }
-  if (allowed.empty()) Fail(std::move(refused));
+  if (allowed.empty()) Fail(refused);
   return allowed;
 }
 
@@ -279,7 +279,7 @@ void Dial::OnError(net::TransportError error, const std::string& detail) {
         {}});
 }
 
-void Dial::Fail(DialError error) {
+void Dial::Fail(const DialError& error) {
   handshaking_.reset();
   listener_->OnDialFailed(this, error);
 }

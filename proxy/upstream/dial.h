@@ -158,7 +158,7 @@ class Dial final : public net::Retirable,
                  tls::ClientContext::Offer offer);
   void OnProxyReached(net::TransportPtr transport);
   void Done(net::TransportPtr transport);
-  void Fail(DialError error);
+  void Fail(const DialError& error);
 
   const DialContext* context_;
   rules::Authority authority_;
