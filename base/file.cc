@@ -29,12 +29,16 @@ absl::Status WriteAll(int fd, std::string_view contents, const std::string& path
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!fd) return ErrnoStatus(errno, fmt::format("cannot open {}", path));
+  return ReadToEnd(fd.get(), path, max_bytes);
+}
+
+absl::StatusOr<std::string> ReadToEnd(int fd, const std::string& path, size_t max_bytes) {
   std::string contents;
   char buffer[16384];
   while (true) {
-    const ssize_t size = read(fd.get(), buffer, sizeof(buffer));
+    const ssize_t size = read(fd, buffer, sizeof(buffer));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return ErrnoStatus(errno, fmt::format("cannot read {}", path));
     if (size == 0) return contents;

@@ -12,6 +12,8 @@ namespace sallyport {
 
 // The whole file, at most `max_bytes`. Errors name the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
+// The same of an open file; `path` is for the errors.
+absl::StatusOr<std::string> ReadToEnd(int fd, const std::string& path, size_t max_bytes);
 
 // Writes a temporary file beside `path` and renames it over `path`, so that a reader
 // sees the old contents or the new, never a part. The file has exactly `mode`.

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 
@@ -134,19 +135,7 @@ class TrustedWalk {
 
 absl::StatusOr<std::string> ReadTrustedFile(const std::string& path, size_t max_bytes) {
   ASSIGN_OR_RETURN(const UniqueFd file, TrustedWalk(path).Open());
-  std::string contents;
-  char buffer[16384];
-  while (true) {
-    const ssize_t size = read(file.get(), buffer, sizeof(buffer));
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return ErrnoStatus(errno, fmt::format("cannot read {}", path));
-    if (size == 0) return contents;
-    contents.append(buffer, static_cast<size_t>(size));
-    if (contents.size() > max_bytes) {
-      return absl::ResourceExhaustedError(
-          fmt::format("{} is larger than {} bytes", path, max_bytes));
-    }
-  }
+  return ReadToEnd(file.get(), path, max_bytes);
 }
 
 }  // namespace sallyport

@@ -11,6 +11,10 @@
 
 namespace sallyport::rules {
 
+// Of a URL that names none (RFC 9110 §4.2).
+inline constexpr uint16_t kHttpPort = 80;
+inline constexpr uint16_t kHttpsPort = 443;
+
 // A host in canonical form: ASCII lower case, U-labels as A-labels (UTS 46), no trailing dot; an
 // IPv4 address in any inet_aton(3) spelling and IPv4-mapped IPv6 as dotted quad; IPv6 as RFC 5952
 // text without brackets.

@@ -5,14 +5,15 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "rules/authority.h"
 #include "rules/policy.h"
 #include "rules/proxy_config.h"
 
 namespace sallyport::supervisor {
 namespace {
 
-constexpr uint16_t kHttpPort = 80;
-constexpr uint16_t kHttpsPort = 443;
+using rules::kHttpPort;
+using rules::kHttpsPort;
 // Answered inside for its own sake.
 constexpr uint16_t kDnsPort = 53;
 // Each is a socket that is passed on; one message takes at most 253 (unix(7), SCM_RIGHTS).

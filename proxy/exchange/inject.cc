@@ -25,8 +25,8 @@ using http::LocalReply;
 using http::ReplyCode;
 using http::RequestHead;
 
-constexpr uint16_t kHttpPort = 80;
-constexpr uint16_t kHttpsPort = 443;
+using rules::kHttpPort;
+using rules::kHttpsPort;
 
 // Fields for one hop whatever Connection says.
 bool IsHopByHop(const Header& header) {

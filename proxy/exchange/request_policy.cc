@@ -14,8 +14,8 @@ using http::LocalReply;
 using http::ReplyCode;
 using http::RequestHead;
 
-constexpr uint16_t kHttpPort = 80;
-constexpr uint16_t kHttpsPort = 443;
+using rules::kHttpPort;
+using rules::kHttpsPort;
 
 LocalReply BadRequest(std::string message) {
   return {.code = ReplyCode::kBadRequest,

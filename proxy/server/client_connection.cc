@@ -19,8 +19,8 @@ using http::ReplyCode;
 constexpr std::string_view kEstablished = "HTTP/1.1 200 Connection established\r\n\r\n";
 // RFC 8446 §5.1: the content type of handshake records.
 constexpr char kTlsHandshake = 0x16;
-constexpr uint16_t kHttpPort = 80;
-constexpr uint16_t kHttpsPort = 443;
+using rules::kHttpPort;
+using rules::kHttpsPort;
 
 bool IsUpperCaseLetter(char c) { return c >= 'A' && c <= 'Z'; }
 
@@ -107,10 +107,7 @@ void ClientConnection::OnFirstBytes(std::string_view bytes) {
   } else if (bytes.front() == kTlsHandshake) {
     ReadCapturedHello(bytes);
   } else {
-    FirstBytes::Taken client = first_bytes_->Take();
-    first_bytes_.reset();
-    ServeHttp1(std::move(client.transport), std::move(client.bytes),
-               http::H1Server::HalfClose::kAllowed);
+    ServePlainHttp();
   }
 }
 
@@ -119,10 +116,7 @@ void ClientConnection::ReadCaptured(std::string_view bytes) {
     ReadCapturedHello(bytes);
   } else if (captured_->port == kHttpPort && IsUpperCaseLetter(bytes.front())) {
     channel_.captured = captured_;
-    FirstBytes::Taken client = first_bytes_->Take();
-    first_bytes_.reset();
-    ServeHttp1(std::move(client.transport), std::move(client.bytes),
-               http::H1Server::HalfClose::kAllowed);
+    ServePlainHttp();
   } else {
     Open(*captured_);
   }
@@ -312,14 +306,13 @@ void ClientConnection::SniffInner(char first) {
     Over();
     return;
   }
+  if (!is_tls) {
+    ServePlainHttp();
+    return;
+  }
   FirstBytes::Taken client = first_bytes_->Take();
   first_bytes_.reset();
-  if (is_tls) {
-    StartTls(std::move(client));
-  } else {
-    ServeHttp1(std::move(client.transport), std::move(client.bytes),
-               http::H1Server::HalfClose::kAllowed);
-  }
+  StartTls(std::move(client));
 }
 
 void ClientConnection::StartTls(FirstBytes::Taken client) {
@@ -342,6 +335,14 @@ void ClientConnection::OnHandshakeDone(tls::TlsTransport* transport) {
   } else {
     ServeHttp1(std::move(handshaking_), {}, http::H1Server::HalfClose::kIsClosed);
   }
+}
+
+// What began on `first_bytes_` is HTTP without TLS.
+void ClientConnection::ServePlainHttp() {
+  FirstBytes::Taken client = first_bytes_->Take();
+  first_bytes_.reset();
+  ServeHttp1(std::move(client.transport), std::move(client.bytes),
+             http::H1Server::HalfClose::kAllowed);
 }
 
 void ClientConnection::ServeHttp1(net::TransportPtr transport, std::string early,

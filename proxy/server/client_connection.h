@@ -126,6 +126,7 @@ class ClientConnection final : public net::Retirable,
 
   void SniffInner(char first);
   void StartTls(FirstBytes::Taken client);
+  void ServePlainHttp();
   void ServeHttp1(net::TransportPtr transport, std::string early,
                   http::H1Server::HalfClose half_close);
   void ServeHttp2(net::TransportPtr transport);

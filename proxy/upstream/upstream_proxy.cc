@@ -14,8 +14,8 @@
 namespace sallyport::upstream {
 namespace {
 
-constexpr uint16_t kHttpPort = 80;
-constexpr uint16_t kHttpsPort = 443;
+using rules::kHttpPort;
+using rules::kHttpsPort;
 
 // Takes ":PORT" off the end of a NO_PROXY entry. IPv6 has a port only behind its brackets.
 std::optional<uint16_t> TakePort(std::string_view* entry) {

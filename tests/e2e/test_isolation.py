@@ -9,32 +9,7 @@ import pytest
 
 from harness import program
 from harness.fixtures import bearer_rule
-from harness.sandbox import is_root, make_sandbox
-
-USERS = ["root", "plain"] if is_root() else ["plain"]
-
-
-@pytest.fixture(params=[f"{mode}-{user}" for mode in ("netns", "landlock") for user in USERS])
-def sandbox(request, pki, search):
-    mode, user = request.param.split("-")
-    made, remove = make_sandbox(pki, search, mode, user == "plain")
-    yield made
-    remove()
-
-
-@pytest.fixture(params=USERS)
-def netns(request, pki, search):
-    made, remove = make_sandbox(pki, search, "netns", request.param == "plain")
-    yield made
-    remove()
-
-
-@pytest.fixture(params=USERS)
-def landlock(request, pki, search):
-    made, remove = make_sandbox(pki, search, "landlock", request.param == "plain")
-    yield made
-    remove()
-
+from harness.sandbox import landlock, make_sandbox, netns, sandbox  # noqa: F401
 
 GET = """
 import urllib.request

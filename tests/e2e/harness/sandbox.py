@@ -84,3 +84,28 @@ def make_sandbox(pki, search, isolation, plain_user):
     folder = Path(tempfile.mkdtemp(prefix="sallyport-test-"))
     folder.chmod(0o755)
     return Sandbox(folder / "run", pki, search, isolation, user), lambda: shutil.rmtree(folder)
+
+
+USERS = ["root", "plain"] if is_root() else ["plain"]
+
+
+@pytest.fixture(params=[f"{mode}-{user}" for mode in ("netns", "landlock") for user in USERS])
+def sandbox(request, pki, search):
+    mode, user = request.param.split("-")
+    made, remove = make_sandbox(pki, search, mode, user == "plain")
+    yield made
+    remove()
+
+
+@pytest.fixture(params=USERS)
+def netns(request, pki, search):
+    made, remove = make_sandbox(pki, search, "netns", request.param == "plain")
+    yield made
+    remove()
+
+
+@pytest.fixture(params=USERS)
+def landlock(request, pki, search):
+    made, remove = make_sandbox(pki, search, "landlock", request.param == "plain")
+    yield made
+    remove()
