@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -80,6 +81,14 @@ const rules::SpawnPolicy& SpawnPolicyOf(const RunOptions& options) {
 std::string_view ConfinementStep(SpawnStep step) {
   if (step == SpawnStep::kPrivileges) return "dropping privileges";
   return step == SpawnStep::kLandlock ? "Landlock" : "seccomp";
+}
+
+// Whether what the plan runs is there for this process, which is not confined, with access(2)'s
+// `mode`.
+bool ExistsOutside(const ChildPlan& plan, int mode) {
+  return std::ranges::any_of(plan.candidates, [&](const std::string& candidate) {
+    return access((std::filesystem::path(plan.workdir) / candidate).c_str(), mode) == 0;
+  });
 }
 
 // The proxy, and everything on disk that its clients need; all of it goes when this does.
@@ -256,19 +265,20 @@ int Session::ReportSpawnFailure(const Forker::SpawnFailure& failure, const Child
     case SpawnStep::kExec:
       break;
   }
-  if (failure.error != ENOENT) {
-    PrintFailure(fmt::format("cannot execute {}: {}", command, std::strerror(failure.error)));
-    return kExitNotExecutable;
+  if (failure.error == ENOENT && !ExistsOutside(plan, F_OK)) {
+    PrintFailure(fmt::format("{}: command not found", command));
+    return kExitNotFound;
   }
-  for (const std::string& candidate : plan.candidates) {
-    const std::filesystem::path file = std::filesystem::path(plan.workdir) / candidate;
-    if (access(file.c_str(), F_OK) != 0) continue;
-    PrintFailure(
-        fmt::format("cannot execute {}: the interpreter it names does not exist", command));
-    return kExitNotExecutable;
+  std::string reason = std::strerror(failure.error);
+  if (failure.error == ELIBACC) {
+    reason = "the interpreter it names does not exist";
+    if (plan.confinement.has_value()) reason += ", or the policy leaves it out";
+  } else if (failure.error == ENOENT || (failure.error == EACCES && plan.confinement.has_value() &&
+                                         ExistsOutside(plan, X_OK))) {
+    reason = "the policy's filesystem_policy does not include it";
   }
-  PrintFailure(fmt::format("{}: command not found", command));
-  return kExitNotFound;
+  PrintFailure(fmt::format("cannot execute {}: {}", command, reason));
+  return kExitNotExecutable;
 }
 
 void Session::ReleaseStandardStreams() const {

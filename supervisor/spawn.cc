@@ -62,7 +62,7 @@ Prepared Prepare(const ChildPlan& plan, int landlock_ruleset) {
 
 // Tries each candidate; returns the errno that tells most. As execvp(3) does: what is missing or
 // forbidden in one folder may be there in the next. Unlike it, a file without a known format is not
-// handed to a shell.
+// handed to a shell, and ELIBACC tells of a file that is there while its interpreter is not.
 int Exec(const ChildPlan& plan, const Prepared& prepared) {
   int result = ENOENT;
   for (const std::string& candidate : plan.candidates) {
@@ -71,6 +71,8 @@ int Exec(const ChildPlan& plan, const Prepared& prepared) {
       result = EACCES;
     } else if (errno != ENOENT && errno != ENOTDIR) {
       return errno;
+    } else if (result == ENOENT && access(candidate.c_str(), F_OK) == 0) {
+      result = ELIBACC;
     }
   }
   return result;

@@ -319,7 +319,7 @@ def test_without_namespaces_auto_takes_landlock_and_says_so(tmp_path):
 @pytest.mark.skipif(program.is_sanitized(), reason="the leak check needs ptrace, denied in there")
 def test_one_sandbox_inside_another_works_or_is_refused_clearly(netns):
     result = netns.run(
-        [program.binary(), "run", "--isolation", "netns", "--audit-log", "inner", "--", "/bin/true"]
+        [netns.install(program.binary()), "run", "--isolation", "netns", "--audit-log", "inner", "--", "/bin/true"]
     )
     assert result.status == 125, result
     assert "user namespace" in result.err

@@ -51,6 +51,7 @@ class Proxy:
         self._clients = []
         self._transcript = bytearray()
         self._checked = False
+        self._terminated = False
         self._expected_status = 0
         self.process = subprocess.Popen(
             command,
@@ -100,6 +101,8 @@ class Proxy:
         self.wait_for_audit(lambda r: r["event"] == "policy", "a policy change")
 
     def terminate(self):
+        """Asks it to drain and end. Again: to end at once, with status 1."""
+        self._terminated = True
         self.process.send_signal(signal.SIGTERM)
 
     def wait_for_exit(self, limit=LIMIT_SECONDS):
@@ -130,7 +133,8 @@ class Proxy:
                 client.close()
             if self.process.poll() is None:
                 self._search_process()
-                self.terminate()
+                if not self._terminated:
+                    self.terminate()
             status = self.wait_for_exit()
         finally:
             if self.process.poll() is None:
