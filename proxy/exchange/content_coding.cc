@@ -10,8 +10,10 @@ using http::EqualsIgnoreCase;
 using http::Header;
 
 constexpr std::string_view kIdentity = "identity";
-constexpr std::array<std::string_view, 2> kCodingFields = {"content-encoding", "grpc-encoding"};
-constexpr std::array<std::string_view, 2> kWishFields = {"Accept-Encoding", "grpc-accept-encoding"};
+constexpr std::array<std::string_view, 3> kCodingFields = {"content-encoding", "grpc-encoding",
+                                                           "connect-content-encoding"};
+constexpr std::array<std::string_view, 3> kWishFields = {"Accept-Encoding", "grpc-accept-encoding",
+                                                         "connect-accept-encoding"};
 
 }  // namespace
 

@@ -55,8 +55,15 @@ void ReplyScrubber::ScrubFields(http::HeaderList* fields, Arena* arena) {
 
 ReplyScrubber::Body ReplyScrubber::BeginBody(const http::ResponseHead& head) {
   if (used_ == 0 || head.body.kind == BodyKind::kNone || head.status == 101) return Body::kPassed;
-  if (!IsEncoded(head.headers)) return Body::kSearched;
-  return strict_ ? Body::kRefused : Body::kSkipped;
+  if (IsEncoded(head.headers)) return strict_ ? Body::kRefused : Body::kSkipped;
+  enveloped_ = HasEnvelopes(head.headers);
+  envelopes_ = {};
+  return Body::kSearched;
+}
+
+void ReplyScrubber::Write(std::string_view bytes, Out out) {
+  WriteFrom(0, bytes, out);
+  if (enveloped_ && envelopes_.EndsWith(bytes)) Flush(&scrub::Scrubber::Release, out);
 }
 
 void ReplyScrubber::WriteFrom(size_t stage, std::string_view bytes, Out out) {
@@ -68,17 +75,14 @@ void ReplyScrubber::WriteFrom(size_t stage, std::string_view bytes, Out out) {
       bytes, [this, stage, out](std::string_view piece) { WriteFrom(stage + 1, piece, out); });
 }
 
-void ReplyScrubber::Finish(Out out) {
-  for (size_t i = 0; i < used_; ++i) {
-    stages_[i]->body.Finish(
-        [this, i, out](std::string_view piece) { WriteFrom(i + 1, piece, out); });
-  }
-}
+void ReplyScrubber::Finish(Out out) { Flush(&scrub::Scrubber::Finish, out); }
 
-void ReplyScrubber::Abandon(Out out) {
+void ReplyScrubber::Abandon(Out out) { Flush(&scrub::Scrubber::Abandon, out); }
+
+void ReplyScrubber::Flush(void (scrub::Scrubber::*give)(Out), Out out) {
   for (size_t i = 0; i < used_; ++i) {
-    stages_[i]->body.Abandon(
-        [this, i, out](std::string_view piece) { WriteFrom(i + 1, piece, out); });
+    (stages_[i]->body.*
+     give)([this, i, out](std::string_view piece) { WriteFrom(i + 1, piece, out); });
   }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "proxy/exchange/message_envelopes.h"
 #include "proxy/exchange/request_policy.h"
 #include "proxy/http/message.h"
 #include "proxy/metrics/worker_metrics.h"
@@ -41,7 +42,7 @@ class ReplyScrubber {
 
   // Of the final head, before it is sent.
   Body BeginBody(const http::ResponseHead& head);
-  void Write(std::string_view bytes, Out out) { WriteFrom(0, bytes, out); }
+  void Write(std::string_view bytes, Out out);
   void Finish(Out out);
   // The body was broken off.
   void Abandon(Out out);
@@ -64,11 +65,15 @@ class ReplyScrubber {
 
   void ScrubFields(http::HeaderList* fields, Arena* arena);
   void WriteFrom(size_t stage, std::string_view bytes, Out out);
+  // Has each stage give what it kept back.
+  void Flush(void (scrub::Scrubber::*give)(Out), Out out);
 
   // The first `used_` are in use; the others keep their memory.
   std::vector<std::unique_ptr<Stage>> stages_;
   size_t used_ = 0;
   bool strict_ = false;
+  bool enveloped_ = false;
+  MessageEnvelopes envelopes_;
 };
 
 }  // namespace sallyport::proxy

@@ -19,6 +19,12 @@ void Scrubber::Clear() {
 
 void Scrubber::Write(std::string_view bytes, Out out) { Pass(search_.Add(bytes), out); }
 
+void Scrubber::Release(Out out) {
+  const uint64_t decided = position_;
+  Pass(search_.Release(), out);
+  position_ = decided;
+}
+
 void Scrubber::Finish(Out out) { Pass(search_.Finish(), out); }
 
 void Scrubber::Abandon(Out out) {
@@ -27,12 +33,12 @@ void Scrubber::Abandon(Out out) {
 }
 
 void Scrubber::Pass(const StreamSearch::Ready& ready, Out out) {
-  if (ready.text.empty()) return;
+  const std::string_view fresh = ready.text.substr(ready.released);
   const uint64_t begin = position_;
   const uint64_t end = begin + ready.text.size();
   position_ = end;
   if (ready.hits.empty() && covered_ <= begin) {
-    out(ready.text);
+    if (!fresh.empty()) out(fresh);
     return;
   }
   std::string text(ready.text);
@@ -45,7 +51,7 @@ void Scrubber::Pass(const StreamSearch::Ready& ready, Out out) {
     covered_ = std::max(covered_, begin + hit.end);
     overwrite(begin + hit.begin, begin + hit.end);
   }
-  out(text);
+  if (!fresh.empty()) out(std::string_view(text).substr(ready.released));
 }
 
 }  // namespace sallyport::scrub

@@ -21,6 +21,9 @@ class Scrubber {
   // Begins a stream. `set` outlives it.
   void Begin(const ScrubSet* set);
   void Write(std::string_view bytes, Out out);
+  // What was kept back leaves, because somebody waits for it and nothing that may follow belongs to
+  // it. If something does all the same, what is left of the occurrence is overwritten.
+  void Release(Out out);
   // The stream is over: what was kept back leaves.
   void Finish(Out out);
   // The stream was broken off. What was kept back leaves if it is shorter than any value that is
@@ -37,7 +40,7 @@ class Scrubber {
 
   const ScrubSet* set_ = nullptr;
   StreamSearch search_;
-  // Of the stream, how much has left.
+  // Of the stream, how much is decided and has left.
   uint64_t position_ = 0;
   // Up to where in the stream the occurrences reach that have begun.
   uint64_t covered_ = 0;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/secret.h"
 
@@ -14,7 +15,7 @@ void StreamSearch::Begin(const PatternSet* patterns) {
 
 void StreamSearch::Clear() {
   WipeString(&kept_);
-  passed_ = 0;
+  passed_ = released_ = 0;
   hits_.clear();
 }
 
@@ -42,6 +43,13 @@ StreamSearch::Ready StreamSearch::Add(std::string_view bytes) {
   return Decide(kept_, passed_);
 }
 
+StreamSearch::Ready StreamSearch::Release() {
+  DropPassed();
+  hits_.clear();
+  patterns_->Search(kept_, &hits_);
+  return {kept_, std::exchange(released_, kept_.size()), {hits_.begin(), hits_.end()}};
+}
+
 StreamSearch::Ready StreamSearch::Finish() {
   DropPassed();
   hits_.clear();
@@ -54,7 +62,9 @@ StreamSearch::Ready StreamSearch::Finish() {
 StreamSearch::Ready StreamSearch::Decide(std::string_view text, size_t undecided) {
   const auto end = std::find_if(hits_.begin(), hits_.end(),
                                 [undecided](const Hit& hit) { return hit.begin >= undecided; });
-  return {text.substr(0, undecided), {hits_.begin(), end}};
+  const size_t released = std::min(released_, undecided);
+  released_ -= released;
+  return {text.substr(0, undecided), released, {hits_.begin(), end}};
 }
 
 }  // namespace sallyport::scrub

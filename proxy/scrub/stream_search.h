@@ -18,6 +18,8 @@ class StreamSearch {
   struct Ready {
     // The next bytes of the stream. Valid until the next call, or as long as the bytes given.
     std::string_view text;
+    // How many of them, the first ones, Release has given before.
+    size_t released = 0;
     // The occurrences that begin in `text`, in its positions and in PatternSet::Search's order.
     // They may end behind it.
     std::span<const Hit> hits;
@@ -31,6 +33,9 @@ class StreamSearch {
   // Begins a stream. `patterns` outlives it.
   void Begin(const PatternSet* patterns);
   Ready Add(std::string_view bytes);
+  // All that is kept back, early; it will be given again when it is decided. An occurrence that
+  // begins in it and ends behind it is found then.
+  Ready Release();
   // The stream is over: all that was kept back.
   Ready Finish();
   size_t kept() const { return kept_.size() - passed_; }
@@ -45,6 +50,8 @@ class StreamSearch {
   // Bytes kept back, behind `passed_` that went out with the last call.
   std::string kept_;
   size_t passed_ = 0;
+  // Of those kept back, how many Release has given.
+  size_t released_ = 0;
   Hits hits_;
 };
 

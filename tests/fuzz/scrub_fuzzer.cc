@@ -1,6 +1,7 @@
 // A value, what its rule makes of it, how the reply is cut, and the reply. However it is cut, the
 // result is the same, has the reply's length and differs from it only by fillers; no pattern can be
-// found in it; and what is not overwritten was in no pattern.
+// found in it; and what is not overwritten was in no pattern. The same, but for what went out
+// early, where each piece is released.
 
 #include <algorithm>
 #include <cstdint>
@@ -18,7 +19,11 @@ namespace {
 // Longer ones only make the search for the fuzzer's mistakes slower.
 constexpr size_t kMaxValue = 300;
 
-std::string Scrub(const scrub::ScrubSet& set, std::string_view text, Cuts cuts, uint64_t* count) {
+enum class Pieces : uint8_t { kKept, kReleased };
+
+std::string Scrub(const scrub::ScrubSet& set, std::string_view text, Cuts cuts, Pieces pieces,
+                  uint64_t* count) {
+  const size_t begin_size = text.size();
   std::string result;
   const auto take = [&result](std::string_view bytes) {
     Require(!bytes.empty(), "an empty piece");
@@ -30,6 +35,10 @@ std::string Scrub(const scrub::ScrubSet& set, std::string_view text, Cuts cuts, 
     // Of its own, so that a sanitizer sees what is read beyond it.
     const std::string piece(cuts.TakePiece(&text));
     scrubber.Write(piece, take);
+    if (pieces == Pieces::kReleased) {
+      scrubber.Release(take);
+      Require(result.size() == begin_size - text.size(), "a released piece did not leave");
+    }
   }
   scrubber.Finish(take);
   *count = scrubber.count();
@@ -56,6 +65,14 @@ void CheckNothingIsLeft(const scrub::ScrubSet& set, std::string_view value,
   }
 }
 
+// What is released before it is known to be of an occurrence stays as it was, and nothing else.
+void CheckReleased(std::string_view text, std::string_view whole, std::string_view result) {
+  Require(result.size() == text.size(), "another length when it is released");
+  for (size_t i = 0; i < text.size(); ++i) {
+    Require(result[i] == whole[i] || result[i] == text[i], "another byte when it is released");
+  }
+}
+
 }  // namespace
 }  // namespace sallyport::fuzz
 
@@ -69,13 +86,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const scrub::ScrubSet set(value, formatted);
 
   uint64_t count = 0;
-  const std::string whole = Scrub(set, rest, Cuts::Whole(), &count);
+  const std::string whole = Scrub(set, rest, Cuts::Whole(), Pieces::kKept, &count);
   CheckFillers(set, rest, whole);
   CheckNothingIsLeft(set, value, whole);
   for (const Cuts& other : {Cuts::SingleBytes(), Cuts::FromLetters(cuts)}) {
     uint64_t other_count = 0;
-    RequireSame(whole, Scrub(set, rest, other, &other_count), "when it is cut");
+    RequireSame(whole, Scrub(set, rest, other, Pieces::kKept, &other_count), "when it is cut");
     Require(count == other_count, "another count when it is cut");
+    const std::string released = Scrub(set, rest, other, Pieces::kReleased, &other_count);
+    CheckReleased(rest, whole, released);
+    CheckNothingIsLeft(set, value, released);
   }
   Arena arena;
   uint64_t text_count = 0;

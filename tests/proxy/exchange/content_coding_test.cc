@@ -17,6 +17,7 @@ TEST(ContentCodingTest, AnyCodingButIdentityCounts) {
   EXPECT_TRUE(IsEncoded("content-encoding", "identity, br"));
   EXPECT_TRUE(IsEncoded("Content-Encoding", "unheard-of"));
   EXPECT_TRUE(IsEncoded("grpc-encoding", "gzip"));
+  EXPECT_TRUE(IsEncoded("connect-content-encoding", "gzip"));
   EXPECT_FALSE(IsEncoded("Content-Encoding", "identity"));
   EXPECT_FALSE(IsEncoded("Content-Encoding", " Identity , ,"));
   EXPECT_FALSE(IsEncoded("Content-Encoding", ""));

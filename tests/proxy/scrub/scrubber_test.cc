@@ -28,6 +28,11 @@ class ScrubberTest : public testing::Test {
     scrubber_.Write(bytes, [this](std::string_view piece) { Take(piece); });
     return out_.substr(before);
   }
+  std::string Release() {
+    const size_t before = out_.size();
+    scrubber_.Release([this](std::string_view piece) { Take(piece); });
+    return out_.substr(before);
+  }
   std::string Finish() {
     const size_t before = out_.size();
     scrubber_.Finish([this](std::string_view piece) { Take(piece); });
@@ -127,6 +132,41 @@ TEST_F(ScrubberTest, OccurrencesMayOverlapWhatIsKeptBack) {
   EXPECT_EQ(Write("abcab"), "***");
   EXPECT_EQ(Write("cab"), "***");
   EXPECT_EQ(Finish(), "**");
+  EXPECT_EQ(scrubber_.count(), 1u);
+}
+
+TEST_F(ScrubberTest, WhatIsReleasedLeavesOnce) {
+  Use("s3cret-value");
+  EXPECT_EQ(Release(), "");
+  EXPECT_EQ(Write("a messages"), "a message");
+  EXPECT_EQ(Release(), "s");
+  EXPECT_EQ(Release(), "");
+  EXPECT_EQ(Write("another s3"), "another ");
+  EXPECT_EQ(Release(), "s3");
+  EXPECT_EQ(Write("c"), "");
+  EXPECT_EQ(Release(), "c");
+  EXPECT_EQ(Finish(), "");
+  EXPECT_EQ(out_, "a messagesanother s3c");
+  EXPECT_EQ(scrubber_.count(), 0u);
+}
+
+TEST_F(ScrubberTest, AnOccurrenceThatIsPartlyReleasedIsOverwrittenFromThere) {
+  Use("s3cret-value");
+  EXPECT_EQ(Write("x s3cr"), "x ");
+  EXPECT_EQ(Release(), "s3cr");
+  EXPECT_EQ(Write("et-"), "");
+  EXPECT_EQ(Release(), "et-");
+  EXPECT_EQ(Write("value."), "*****.");
+  EXPECT_EQ(scrubber_.count(), 1u);
+  EXPECT_EQ(Finish(), "");
+}
+
+TEST_F(ScrubberTest, AnOccurrenceThatMayBePartOfALongerOneIsOverwrittenWhenReleased) {
+  Use("s3cret&");
+  EXPECT_EQ(Write("<s3cret&"), "<");
+  EXPECT_EQ(Release(), "*******");
+  // As HTML writes it.
+  EXPECT_EQ(Write("amp;>"), "****>");
   EXPECT_EQ(scrubber_.count(), 1u);
 }
 
