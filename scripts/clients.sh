@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes what tests/clients/ runs and Debian does not have: client libraries from the package
+# Makes what tests/clients/ and tests/grpc/ run and Debian does not have: client libraries from the package
 # registries, and client programs of our own. All of it goes to build/clients/.
 #   scripts/clients.sh              says nothing when nothing has changed
 #
@@ -14,6 +14,7 @@ if [ "${1:-}" = --help ]; then
 fi
 
 sources=$PWD/tests/clients
+grpc=$PWD/tests/grpc
 made=$PWD/build/clients
 mkdir -p "$made"
 
@@ -41,6 +42,20 @@ make_go() {
     go build -o "$made/go/" "$sources/programs/go_client.go"
 }
 
+make_grpc() {
+  # A copy, for what go and protoc write beside the sources.
+  rm -rf "$made/grpc"
+  mkdir -p "$made/grpc"
+  cp "$grpc"/go/* "$made/grpc/"
+  cd "$made/grpc"
+  export CGO_ENABLED=0 GOTOOLCHAIN=local GOCACHE=$made/go-cache GOBIN=$PWD
+  go install -mod=mod google.golang.org/protobuf/cmd/protoc-gen-go
+  go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.3.0
+  protoc -I "$grpc" --plugin="$PWD/protoc-gen-go" --plugin="$PWD/protoc-gen-go-grpc" \
+    --go_out=module=probe:. --go-grpc_out=module=probe:. "$grpc/probe.proto"
+  go build -mod=mod -buildvcs=false -o . .
+}
+
 make_java() {
   javac -d "$made/java" "$sources/programs/JavaClient.java"
 }
@@ -56,7 +71,7 @@ part() {
   heading "Client programs: $name"
   # A shell of its own: set -e does not hold inside a condition.
   local script
-  script=$(declare -p sources made && declare -f "make_$name" && echo "make_$name")
+  script=$(declare -p sources grpc made && declare -f "make_$name" && echo "make_$name")
   if bash -euo pipefail -c "$script" >"$made/$name.log" 2>&1 </dev/null; then
     echo "$wanted" >"$stamp"
     return
@@ -75,4 +90,5 @@ part node "$(version_of node --version)" "$sources/package.json"
 part rust "$(version_of cargo --version)" \
   "$sources/programs/rust_client/Cargo.toml" "$sources/programs/rust_client/src/main.rs"
 part go "$(version_of go version)" "$sources/programs/go_client.go"
+part grpc "$(version_of go version)" "$grpc/go/go.mod" "$grpc/go/main.go" "$grpc/probe.proto"
 part java "$(version_of javac --version)" "$sources/programs/JavaClient.java"

@@ -10,13 +10,14 @@ packages_of() {
     build) echo "cmake=cmake ninja=ninja-build g++ pkg-config libabsl-dev libfmt-dev libspdlog-dev
                  nlohmann-json3-dev libcli11-dev libuv1-dev libre2-dev libpsl-dev libidn2-dev libseccomp-dev
                  node-llhttp libnghttp2-dev libssl-dev android-libboringssl-dev libgtest-dev libgmock-dev
-                 libyaml-cpp-dev libbenchmark-dev prometheus-cpp-dev protobuf-compiler libprotobuf-dev ca-certificates" ;;
+                 libyaml-cpp-dev libbenchmark-dev prometheus-cpp-dev protobuf-compiler libprotobuf-dev
+                 protobuf-compiler-grpc libgrpc++-dev ca-certificates" ;;
     demo) echo "python3 openssl=openssl curl=curl git=git node=nodejs ca-certificates" ;;
     # cargo-web, because Debian's cargo proper is too old for registries with a sparse index.
     test) echo "python3 python3-pytest python3-pytest-xdist python3-jsonschema python3-requests
                 python3-cryptography python3-h2 python3-openssl python3-pexpect openssl=openssl curl=curl
                 wget=wget git=git node=nodejs npm=npm node-undici node-https-proxy-agent
-                node-axios python3-aiohttp python3-httpx python3-venv go=golang-go
+                node-axios python3-aiohttp python3-httpx python3-grpcio python3-wsproto python3-venv go=golang-go
                 cargo=cargo-web chromium=chromium certutil=libnss3-tools
                 javac=default-jdk-headless nginx apache2-bin lighttpd
                 ca-certificates clang-format-16" ;;
