@@ -51,12 +51,19 @@ ClientStream* H2Client::OpenStream() {
   if (capacity() == 0) return nullptr;
   told_idle_ = false;
   auto* const stream = static_cast<H2ClientStream*>(TakeStream());
+  had_no_capacity_ |= capacity() == 0;
   return stream->Begin();
+}
+
+void H2Client::OnPeerSettings() {
+  settled_ = true;
+  had_no_capacity_ |= capacity() == 0;
 }
 
 void H2Client::OnSettled() {
   const bool has_capacity = capacity() > 0;
-  if (has_capacity != std::exchange(told_capacity_, has_capacity)) {
+  const bool regained = std::exchange(had_no_capacity_, false) && has_capacity;
+  if (has_capacity != std::exchange(told_capacity_, has_capacity) || regained) {
     owner_->OnCapacityChanged(this);
     if (retired()) return;
   }

@@ -24,8 +24,9 @@ class H2Client final : public H2Connection {
   // streams, and may retire the connection.
   class Owner {
    public:
-    // capacity() has become 0, or more than 0. After a GOAWAY it stays 0; streams under way finish,
-    // but for those that the upstream has not looked at, which fail with StreamError::kRefused.
+    // capacity() has become 0, or more than 0 after it was 0, be it only within this turn. After a
+    // GOAWAY it stays 0; streams under way finish, but for those that the upstream has not looked
+    // at, which fail with StreamError::kRefused.
     virtual void OnCapacityChanged(H2Client* connection) = 0;
     // The last stream has ended. Told each time.
     virtual void OnIdle(H2Client* connection) = 0;
@@ -63,7 +64,7 @@ class H2Client final : public H2Connection {
   friend class H2ClientStream;
 
   std::unique_ptr<H2Stream> MakeStream() override;
-  void OnPeerSettings() override { settled_ = true; }
+  void OnPeerSettings() override;
   void OnSettled() override;
   void OnOver() override { owner_->OnDead(this); }
 
@@ -73,6 +74,8 @@ class H2Client final : public H2Connection {
   bool settled_ = false;
   // What the owner knows.
   bool told_capacity_ = true;
+  // Whether there has been none since then. Who asked meanwhile is waiting.
+  bool had_no_capacity_ = false;
   bool told_idle_ = true;
 };
 

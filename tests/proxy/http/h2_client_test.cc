@@ -235,6 +235,21 @@ TEST_F(H2ClientTest, TakesAsManyStreamsAsTheUpstreamAllows) {
   EXPECT_THAT(owner_.Take(), ElementsAre("capacity 1", "idle"));
 }
 
+TEST_F(H2ClientTest, TellsOfCapacityThatWasGoneOnlyWithinTheTurn) {
+  Connect(Settings({{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2}}));
+  const auto first = Get();
+  // A second takes the last, a third finds none, and then the first is answered.
+  TestReply second(client_->OpenStream());
+  second.stream->SendHead(Head("GET"));
+  EXPECT_EQ(client_->OpenStream(), nullptr);
+  Receive(Headers(1, {{":status", "200"}}));
+  EXPECT_THAT(owner_.Take(), ElementsAre("capacity 1"));
+  Receive(Settings({{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1}}) +
+          Settings({{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2}}));
+  EXPECT_THAT(owner_.Take(), ElementsAre("capacity 1"));
+  second.Release();
+}
+
 TEST_F(H2ClientTest, RepliesComeInAnyOrder) {
   Connect();
   const auto first = Get();
