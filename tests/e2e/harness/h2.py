@@ -10,7 +10,7 @@ import h2.exceptions
 import h2.settings
 
 from harness.http import Fields
-from harness.origin import TcpOrigin, TlsOpening
+from harness.origin import TlsHttpOrigin
 
 _READ_SIZE = 1 << 16
 
@@ -201,6 +201,8 @@ class H2Session:
         self.stream = stream
         self.requests = {}
         self._lock = threading.RLock()
+        # That which serves the connection; it makes this object.
+        self._thread = threading.get_ident()
         self.h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(client_side=False, header_encoding="latin-1")
         )
@@ -236,7 +238,7 @@ class H2Session:
                     view = view[size:]
                 self._flush()
             if size <= 0:
-                self._read()
+                self._wait_for_window(request)
         with self._lock:
             if trailers is not None:
                 self.h2.send_headers(request.stream, trailers, end_stream=True)
@@ -258,6 +260,16 @@ class H2Session:
                 + code.to_bytes(4, "big")
             )  # fmt: skip
 
+    def _wait_for_window(self, request):
+        if threading.get_ident() == self._thread:
+            self._read()
+            return
+        # The thread that serves the connection reads what opens it.
+        self.origin.wait_for(
+            lambda: request.reset or self.h2.local_flow_control_window(request.stream) > 0,
+            "a window",
+        )
+
     def serve(self):
         while self._read():
             pass
@@ -276,6 +288,7 @@ class H2Session:
             self._flush()
         for event in events:
             self._take(event)
+        self.origin.note()
         return True
 
     def _take(self, event):
@@ -301,7 +314,6 @@ class H2Session:
         elif isinstance(event, h2.events.StreamReset):
             if request is not None:
                 request.reset = True
-                self.origin.note(None)
 
     def _flush(self):
         data = self.h2.data_to_send()
@@ -309,29 +321,30 @@ class H2Session:
             self.stream.send(data)
 
 
-class H2Origin(TlsOpening, TcpOrigin):
-    """An HTTPS origin that speaks HTTP/2 alone; `on_request(session, request)` answers."""
+class H2Origin(TlsHttpOrigin):
+    """An HTTPS origin whose `on_request(session, request)` answers over HTTP/2.
 
-    def __init__(self, leaf, on_request=None, settings=None):
-        self.use_tls(leaf, ("h2",))
-        self.requests = []
+    It speaks HTTP/1.1 too, as a TlsHttpOrigin does, where `alpn` has it.
+    """
+
+    def __init__(self, leaf, on_request=None, settings=None, alpn=("h2",)):
         self.settings = settings
         self.on_request = on_request or (lambda session, request: session.reply(request, body=b"ok"))
         # Called when a head has come.
         self.on_head = lambda session, request: None
-        super().__init__()
+        super().__init__(leaf, alpn=alpn)
 
-    def note(self, request):
+    def note(self, request=None):
+        """Wakes who waits for a change, of which a new request is one."""
         with self._changed:
             if request is not None:
                 self.requests.append(request)
             self._changed.notify_all()
 
-    def wait_for_requests(self, count):
-        self.wait_for(lambda: len(self.requests) >= count, f"{count} requests")
-        return self.requests
-
     def _serve(self, connection, stream):
-        H2Session(self, connection, stream).serve()
+        if connection.sock.session_object.selected_alpn_protocol() == "http/1.1":
+            super()._serve(connection, stream)
+        else:
+            H2Session(self, connection, stream).serve()
 
 
