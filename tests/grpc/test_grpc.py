@@ -49,7 +49,7 @@ def probe(language):
 
 
 def target(language):
-    """Go's client would otherwise look the name up itself before it asks the proxy."""
+    """Before 1.71 Go's client looks a bare name up itself before it asks the proxy."""
     return f"passthrough:///{HOST}" if language == "go" else HOST
 
 
