@@ -62,7 +62,9 @@ class Request final : private http::RequestListener {
     Require(head_->headers.Find(http::HeaderId::kHost) == nullptr, "Host is among the fields");
     Require(head_->headers.Find(http::HeaderId::kConnection) == nullptr, "a connection's field");
     Require(head_->headers.size() <= 32, "more fields than the limit");
-    CheckFields(head_->headers, head_->body, head_->body.kind == BodyKind::kLength);
+    // A POST that ends with its head has the length 0, and needs no field that says so.
+    CheckFields(head_->headers, head_->body,
+                head_->body.kind == BodyKind::kLength && head_->body.length > 0);
   }
 
   void ActOnHead() {
