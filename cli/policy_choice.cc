@@ -53,9 +53,10 @@ absl::StatusOr<PolicyChoice> ChoosePolicyForProxy(const std::string& flag_value)
 }
 
 absl::StatusOr<PolicyChoice> ChoosePolicyForRun(const std::string& flag_value,
-                                                const std::string& config_file) {
+                                                const std::string& config_file,
+                                                bool has_providers) {
   ASSIGN_OR_RETURN(PolicyChoice choice, ChoosePolicyForProxy(flag_value));
-  if (choice.source == nullptr && config_file.empty()) {
+  if (choice.source == nullptr && config_file.empty() && !has_providers) {
     choice.policy = rules::RestrictivePolicy();
     choice.source =
         std::make_shared<sources::FixedPolicy>("the restrictive default", choice.policy);

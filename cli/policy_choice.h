@@ -33,10 +33,10 @@ struct PolicyChoice {
 absl::StatusOr<PolicyChoice> ChoosePolicyForProxy(const std::string& flag_value);
 
 // For `run`: the same; without a file, what the restrictive default confines, with the network left
-// to proxy-config.json; and without that too (`config_file` empty), the whole restrictive default,
-// which has no network.
+// to proxy-config.json and the attached providers; and without those too (`config_file` empty, not
+// `has_providers`), the whole restrictive default, which has no network.
 absl::StatusOr<PolicyChoice> ChoosePolicyForRun(const std::string& flag_value,
-                                                const std::string& config_file);
+                                                const std::string& config_file, bool has_providers);
 
 }  // namespace sallyport::cli
 

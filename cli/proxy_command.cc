@@ -12,6 +12,7 @@
 #include "cli/config_path.h"
 #include "cli/flags.h"
 #include "cli/policy_choice.h"
+#include "cli/provider_choice.h"
 #include "cli/proxy_session.h"
 #include "cli/server_flags.h"
 #include "cli/usage_error.h"
@@ -54,6 +55,7 @@ absl::StatusOr<ProxySessionOptions> CheckFlags(const ProxyFlags& flags) {
 // What the options mean on this machine: files are looked for.
 absl::Status Resolve(const ProxyFlags& flags, ProxySessionOptions* options) {
   ASSIGN_OR_RETURN(options->server.config_file, FindConfigFile(flags.server.config));
+  ASSIGN_OR_RETURN(options->server.providers.types, FindProviderTypes(flags.server.provider_types));
   ASSIGN_OR_RETURN(PolicyChoice choice, ChoosePolicyForProxy(flags.server.policy));
   if (choice.source != nullptr) {
     log::Info("policy", "in force; its filesystem_policy, landlock and process are for 'run'",

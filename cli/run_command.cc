@@ -15,6 +15,7 @@
 #include "cli/config_path.h"
 #include "cli/flags.h"
 #include "cli/policy_choice.h"
+#include "cli/provider_choice.h"
 #include "cli/server_flags.h"
 #include "cli/usage_error.h"
 #include "supervisor/diagnostics.h"
@@ -32,6 +33,7 @@ struct RunFlags {
   std::string isolation = "auto";
   std::string workdir;
   std::vector<std::string> env;
+  std::vector<std::string> provider;
 };
 
 // $XDG_STATE_HOME/sallyport/audit.jsonl; its folder is made.
@@ -77,6 +79,9 @@ absl::StatusOr<supervisor::RunOptions> CheckFlags(const RunFlags& flags) {
   for (const std::string& variable : flags.env) {
     RETURN_IF_ERROR(supervisor::CheckEnvOption(variable));
   }
+  for (const std::string& provider : flags.provider) {
+    RETURN_IF_ERROR(CheckProviderOption(provider));
+  }
   const std::optional<supervisor::Isolation> isolation =
       supervisor::ParseIsolation(flags.isolation);
   if (!isolation.has_value()) {
@@ -94,12 +99,18 @@ absl::StatusOr<supervisor::RunOptions> CheckFlags(const RunFlags& flags) {
 // What the options mean on this machine: files are looked for.
 absl::Status Resolve(const RunFlags& flags, supervisor::RunOptions* options) {
   ASSIGN_OR_RETURN(options->server.config_file, FindConfigFile(flags.server.config));
+  ASSIGN_OR_RETURN(options->server.providers,
+                   ChooseProviders(flags.server.provider_types, flags.provider));
   ASSIGN_OR_RETURN(PolicyChoice choice,
-                   ChoosePolicyForRun(flags.server.policy, options->server.config_file));
+                   ChoosePolicyForRun(flags.server.policy, options->server.config_file,
+                                      !flags.provider.empty()));
+  if (options->server.config_file.empty() && choice.source == nullptr) {
+    options->server.config_text = kProvidersAlone;
+  }
   if (flags.server.policy.empty() && choice.policy == rules::RestrictivePolicy()) {
     log::Warn("policy",
               "neither a policy nor a proxy-config.json was found, so the command has no network; "
-              "give --policy or --config");
+              "give --provider, --config or --policy");
   }
   options->server.policy_source = std::move(choice.source);
   options->server.policy = std::move(choice.policy);
@@ -139,6 +150,10 @@ void AddRunCommand(CLI::App& app, std::optional<std::vector<std::string>> argume
            &flags->isolation);
   AddValue(*command, "workdir", "DIR", "The command's working directory; default the current one",
            &flags->workdir);
+  AddList(*command, "provider", "TYPE",
+          "Attach a provider: its hosts, rules, placeholders and files, its values from the "
+          "environment",
+          &flags->provider);
   AddList(*command, "env", "NAME[=VALUE]",
           "Pass a variable to the command, which else gets only a safe list", &flags->env);
   command->footer(

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "cli/flags.h"
+#include "cli/provider_choice.h"
 #include "gateway-client/environment_source.h"
 
 namespace sallyport::cli {
@@ -45,6 +46,7 @@ void ServerFlags::AddTo(CLI::App& app) {
            &config);
   AddValue(app, "policy", "FILE",
            "policy.yaml; else /etc/sallyport/policy.yaml, /etc/navigator/policy.yaml", &policy);
+  AddProviderTypes(app, &provider_types);
   AddValue(app, "ca-dir", "DIR",
            "Where ca.crt and ca-bundle.crt are written; default a fresh private folder", &ca_dir);
   AddSwitch(app, "ca-persist", "Keep the CA's key in --ca-dir, and use it again", &ca_persist);

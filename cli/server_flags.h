@@ -15,6 +15,7 @@ namespace sallyport::cli {
 struct ServerFlags {
   std::string config;
   std::string policy;
+  std::string provider_types;
   std::string ca_dir;
   bool ca_persist = false;
   std::string ready_file;

@@ -1,6 +1,6 @@
 #include "gateway-client/credential_sources.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -16,7 +16,6 @@
 #include "absl/synchronization/notification.h"
 #include "base/status.h"
 #include "gateway-client/command_source.h"
-#include "gateway-client/environment_source.h"
 #include "gateway-client/file_source.h"
 
 namespace sallyport::sources {
@@ -24,17 +23,12 @@ namespace {
 
 using rules::CredentialSource;
 
-// A source whose values do not come from this machine; nothing here supplies them.
-class AbsentSource final : public Source {
- public:
-  explicit AbsentSource(std::string name) : name_(std::move(name)) {}
-  void Advance(SteadyTime /*now*/) override {
-    if (!settled()) AcceptNone(name_, "is not attached");
-  }
-
- private:
-  const std::string name_;
-};
+// A provider's property, for messages: the variables are where a user puts it.
+std::string DescribeProperty(const CredentialSource& spec) {
+  if (spec.variables.empty()) return fmt::format("{} of provider {}", spec.property, spec.provider);
+  return fmt::format("{} of provider {} (environment variable {})", spec.property, spec.provider,
+                     fmt::join(spec.variables, " or "));
+}
 
 // Equal for sources that are one and the same.
 std::string SourceKey(const CredentialSource& spec) {
@@ -166,7 +160,9 @@ std::shared_ptr<Source> CredentialSources::FindOrMake(const CredentialSource& sp
   if (source != nullptr) return source;
   switch (spec.kind) {
     case CredentialSource::Kind::kEnvVar:
-      source = std::make_shared<EnvironmentSource>(spec.env_var);
+      source =
+          std::make_shared<EnvironmentSource>(fmt::format("environment variable {}", spec.env_var),
+                                              std::vector{spec.env_var}, &environment_);
       break;
     case CredentialSource::Kind::kFile:
       source = std::make_shared<FileSource>(spec.file, &file_watch_);
@@ -175,7 +171,8 @@ std::shared_ptr<Source> CredentialSources::FindOrMake(const CredentialSource& sp
       source = std::make_shared<CommandSource>(spec.command, spec.ttl);
       break;
     case CredentialSource::Kind::kProvider:
-      source = std::make_shared<AbsentSource>(fmt::format("provider {}", spec.provider));
+      source = std::make_shared<EnvironmentSource>(DescribeProperty(spec), spec.variables,
+                                                   &environment_);
       break;
   }
   return source;
@@ -225,10 +222,7 @@ void CredentialSources::AnswerRequest() {
     used.insert(followed_.begin(), followed_.end());
   }
   candidates_.clear();
-  // Variables stay known: they can be read only once.
-  absl::erase_if(known_, [&used](const auto& entry) {
-    return !entry.first.starts_with('e') && !used.contains(entry.second);
-  });
+  absl::erase_if(known_, [&used](const auto& entry) { return !used.contains(entry.second); });
   std::exchange(answering_, nullptr)->answered.Notify();
 }
 

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "base/unique_fd.h"
+#include "gateway-client/environment_source.h"
 #include "gateway-client/file_watch.h"
 #include "gateway-client/source.h"
 #include "rules/credential_rule.h"
@@ -82,7 +83,9 @@ class CredentialSources {
   // Of the request being answered: the sources that will be followed if all turn out usable.
   FollowRequest* answering_ = nullptr;
   SourceList candidates_;
-  // By identity (SourceKey): every followed or candidate source, and every variable ever taken.
+  // Before the sources, which take from it.
+  TakenEnvironment environment_;
+  // By identity (SourceKey): every followed or candidate source.
   absl::flat_hash_map<std::string, std::shared_ptr<Source>> known_;
 
   std::thread thread_;  // last: it uses all of the above

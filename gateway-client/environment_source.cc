@@ -1,6 +1,5 @@
 #include "gateway-client/environment_source.h"
 
-#include <fmt/core.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,12 +7,21 @@
 
 namespace sallyport::sources {
 
+const SecretString& TakenEnvironment::Take(const std::string& name) {
+  const auto [entry, added] = taken_.try_emplace(name);
+  if (added) entry->second = TakeEnvironmentVariable(name);
+  return entry->second;
+}
+
 void EnvironmentSource::Advance(SteadyTime now) {
   if (settled()) return;
-  const std::string name = fmt::format("environment variable {}", name_);
-  SecretString value = TakeEnvironmentVariable(name_);
-  if (value.empty()) return AcceptNone(name, "is not set");
-  Accept(std::move(value), name, now);
+  const SecretString* found = nullptr;
+  for (const std::string& variable : variables_) {
+    const SecretString& value = environment_->Take(variable);
+    if (found == nullptr && !value.empty()) found = &value;
+  }
+  if (found == nullptr) return AcceptNone(what_, "is not set");
+  Accept(found->Clone(), what_, now);
 }
 
 SecretString TakeEnvironmentVariable(const std::string& name) {

@@ -1,7 +1,9 @@
 #ifndef SALLYPORT_GATEWAY_CLIENT_ENVIRONMENT_SOURCE_H_
 #define SALLYPORT_GATEWAY_CLIENT_ENVIRONMENT_SOURCE_H_
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/secret.h"
@@ -9,14 +11,29 @@
 
 namespace sallyport::sources {
 
-// An environment variable, taken once.
+// Variables of this process's environment, each taken when it is first asked for. One thread.
+class TakenEnvironment {
+ public:
+  // Empty if it was not set. Good while this lives.
+  const SecretString& Take(const std::string& name);
+
+ private:
+  std::map<std::string, SecretString> taken_;
+};
+
+// The first of some environment variables that is set. All of them are taken.
 class EnvironmentSource final : public Source {
  public:
-  explicit EnvironmentSource(std::string name) : name_(std::move(name)) {}
+  // `what` names the source in messages; `environment` outlives this.
+  EnvironmentSource(std::string what, std::vector<std::string> variables,
+                    TakenEnvironment* environment)
+      : what_(std::move(what)), variables_(std::move(variables)), environment_(environment) {}
   void Advance(SteadyTime now) override;
 
  private:
-  const std::string name_;
+  const std::string what_;
+  const std::vector<std::string> variables_;
+  TakenEnvironment* const environment_;
 };
 
 // The variable's value, empty if it is not set. Its name and value are overwritten where they lie,

@@ -2,6 +2,7 @@
 
 #include "rules/config_schema.h"
 #include "rules/policy.h"
+#include "rules/provider_type.h"
 #include "rules/proxy_config.h"
 #include "rules/text_form.h"
 
@@ -35,7 +36,7 @@ Json MapSchema(const ConfigKey& key) {
     value = {{"oneOf", Json::array({TextSchema(key), std::move(value)})}};
   }
   return {{"type", "object"},
-          {"propertyNames", {{"pattern", TextFormRegex(TextForm::kAny)}}},
+          {"propertyNames", {{"pattern", TextFormRegex(key.key_form)}}},
           {"additionalProperties", std::move(value)}};
 }
 
@@ -118,6 +119,16 @@ std::string PolicySchema() {
                   "What a sandboxed program may read, write and reach, and which requests it may "
                   "make."}};
   schema.update(ObjectSchema(PolicyKeys()));
+  return schema.dump(2) + "\n";
+}
+
+std::string ProviderTypeSchema() {
+  Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                 {"title", "provider type"},
+                 {"description",
+                  "A kind of provider: its properties, where they are found, and into which "
+                  "requests, variables and files they go."}};
+  schema.update(ObjectSchema(ProviderTypeKeys()));
   return schema.dump(2) + "\n";
 }
 

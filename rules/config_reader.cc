@@ -11,6 +11,7 @@
 #include "rules/config_schema.h"
 #include "rules/json_members.h"
 #include "rules/shape_checker.h"
+#include "rules/suggestion.h"
 #include "rules/text_form.h"
 
 namespace sallyport::rules {
@@ -18,9 +19,13 @@ namespace {
 
 using Kind = JsonValue::Kind;
 
+// RuleIndexes count so far.
+constexpr size_t kMaxRules = std::numeric_limits<uint16_t>::max();
+
 }  // namespace
 
 ParsedProxyConfig ConfigReader::Read() {
+  for (const auto& type : providers_.attached) AllowHosts(*type);
   if (root_.kind != Kind::kObject) {
     errors_.Add(root_, "", fmt::format("the file must hold an object, not {}", root_.KindName()));
   } else {
@@ -36,6 +41,7 @@ ParsedProxyConfig ConfigReader::Read() {
     }
     CheckSharedVariables();
   }
+  for (const auto& type : providers_.attached) Attach(type);
   ParsedProxyConfig result;
   result.errors = errors_.Take();
   result.warnings = warnings_.Take();
@@ -70,7 +76,7 @@ void ConfigReader::ReadDomainList(const JsonValue& network, std::string_view key
   if (list == nullptr) return;
   RuleSet::Tables& tables = *rules_->tables_;
   // Labels say "allowedDomains[2]", the name that audit records know them by.
-  for (PlacedPattern& placed : ReadPatterns(*list, MemberPath("network", key))) {
+  for (PlacedPattern& placed : ReadPatterns(*list, MemberPath("network", key), &errors_)) {
     // "*" in an allow list is no slip, but what policy.default "allow" says too.
     if (!blocked && placed.pattern.kind != Pattern::Kind::kAny &&
         placed.pattern.kind != Pattern::Kind::kRegex && placed.pattern.SpansPublicSuffix()) {
@@ -86,7 +92,7 @@ void ConfigReader::ReadDomainList(const JsonValue& network, std::string_view key
 void ConfigReader::ReadBypass(const JsonValue& network) {
   RuleSet::Tables& tables = *rules_->tables_;
   if (const JsonValue* list = GetMember(network, "bypassDomains", Kind::kArray)) {
-    for (PlacedPattern& placed : ReadPatterns(*list, "network.bypassDomains")) {
+    for (PlacedPattern& placed : ReadPatterns(*list, "network.bypassDomains", &errors_)) {
       bypass_.push_back(placed.pattern);
       tables.bypass.Add(std::move(placed.pattern), 0);
     }
@@ -124,94 +130,124 @@ void ConfigReader::ReadRanges(const JsonValue& network, std::string_view key,
   }
 }
 
-std::vector<ConfigReader::PlacedPattern> ConfigReader::ReadPatterns(const JsonValue& list,
-                                                                    const std::string& path) {
-  std::vector<PlacedPattern> patterns;
-  for (size_t i = 0; i < list.items.size(); ++i) {
-    const JsonValue& item = list.items[i];
-    if (item.kind != Kind::kString) continue;
-    absl::StatusOr<Pattern> pattern = Pattern::Parse(item.string);
-    if (pattern.ok()) {
-      patterns.push_back(
-          {.pattern = *std::move(pattern), .value = &item, .path = ItemPath(path, i)});
-    } else {
-      errors_.Add(item, ItemPath(path, i), std::string(Message(pattern.status())));
-    }
-  }
-  return patterns;
-}
-
 void ConfigReader::ReadCredentials(const JsonValue& credentials) {
-  if (credentials.items.size() > std::numeric_limits<uint16_t>::max()) {
-    errors_.Add(credentials, "credentials", "holds more than 65535 rules");
+  if (credentials.items.size() > kMaxRules) {
+    errors_.Add(credentials, "credentials", fmt::format("holds more than {} rules", kMaxRules));
     return;
   }
   for (size_t i = 0; i < credentials.items.size(); ++i) {
     if (credentials.items[i].kind != Kind::kObject) continue;
-    ReadRule(credentials.items[i], ItemPath("credentials", i));
+    ReadFileRule(credentials.items[i], ItemPath("credentials", i));
   }
 }
 
-void ConfigReader::ReadRule(const JsonValue& object, const std::string& path) {
-  CredentialRule rule;
-  rule.name = path;
-  if (const std::string* name = GetText(object, "name", TextForm::kAny, path, &errors_)) {
-    rule.name = *name;
+void ConfigReader::ReadFileRule(const JsonValue& object, const std::string& path) {
+  CredentialSource source;
+  ReadSource(object, path, &source);
+  std::vector<std::string> names = {"value"};
+  // Of a provider whose type is the gateway's to know, any property may exist.
+  auto unknown = Template::UnknownNames::kRefuse;
+  std::shared_ptr<const ProviderType> type;
+  if (source.kind == CredentialSource::Kind::kProvider) {
+    type = FindType(object, path, source);
+    if (type == nullptr || type->any_property) unknown = Template::UnknownNames::kAllow;
+    if (type != nullptr) {
+      for (std::string& name : type->PropertyNames()) names.push_back(std::move(name));
+    }
   }
-  ReadSource(object, path, &rule.source);
-  ReadTarget(object, path, &rule);
-  ReadFilters(object, path, &rule);
-  ReadFormat(object, path, &rule);
-  if (const std::string* placeholder =
-          GetText(object, "placeholder", TextForm::kPlaceholder, path, &errors_)) {
-    rule.placeholder = *placeholder;
-  }
-  rule.required = GetBoolean(object, "required", false);
-  rule.continues = GetBoolean(object, "continue", false);
-  rule.plaintext = GetBoolean(object, "plaintext", false);
-  rule.body = GetBoolean(object, "body", false);
-  rule.scrub = GetBoolean(object, "scrub", true) ? ScrubMode::kOn : ScrubMode::kOff;
-  if (GetMember(object, "scrub", Kind::kString) != nullptr) rule.scrub = ScrubMode::kStrict;
+  ReadRule read = ReadCredentialRule(object, path, names, unknown, &errors_);
+  read.rule.source = std::move(source);
+  AddRule(std::move(read.rule), type, read.domains.patterns);
+  rule_domains_.push_back(std::move(read.domains));
+  rule_places_.emplace_back(&object, path);
+}
 
-  RuleDomains domains = ReadRuleDomains(object, path);
+std::shared_ptr<const ProviderType> ConfigReader::FindType(const JsonValue& object,
+                                                           const std::string& path,
+                                                           const CredentialSource& source) {
+  if (providers_.types == nullptr) return nullptr;
+  auto type = providers_.types->Get(source.provider);
+  if (!type.ok()) {
+    errors_.Add(*object.Find("provider"), MemberPath(path, "provider"),
+                std::string(Message(type.status())));
+    return nullptr;
+  }
+  if (source.property.empty() || (*type)->Find(source.property) != nullptr) return *type;
+  const std::vector<std::string> names = (*type)->PropertyNames();
+  errors_.Add(*object.Find("property"), MemberPath(path, "property"),
+              fmt::format("{} has no such property; it has {}", source.provider,
+                          QuotedList(std::vector<std::string_view>(names.begin(), names.end()))));
+  return nullptr;
+}
+
+void ConfigReader::AddRule(CredentialRule rule, const std::shared_ptr<const ProviderType>& type,
+                           std::span<const PlacedPattern> domains) {
   const auto index = static_cast<uint32_t>(rules_->rules_.size());
-  for (const PlacedPattern& placed : domains.patterns) {
+  for (const PlacedPattern& placed : domains) {
     rules_->tables_->rule_domains.Add(placed.pattern, index);
   }
-  rule_domains_.push_back(std::move(domains));
-  rule_places_.emplace_back(&object, path);
+  if (type != nullptr) {
+    const uint32_t property = UseProperty(type, rule.source.property);
+    rule.source = rules_->properties_[property].source;
+    for (std::string& name : rule.format.Names()) {
+      if (name == "value" || name == rule.source.property) continue;
+      const uint32_t further = UseProperty(type, name);
+      rule.further.push_back({.name = std::move(name), .property = further});
+    }
+  }
   rules_->rules_.push_back(std::move(rule));
 }
 
-ConfigReader::RuleDomains ConfigReader::ReadRuleDomains(const JsonValue& object,
-                                                        const std::string& path) {
-  RuleDomains domains;
-  domains.path = MemberPath(path, "domain");
-  domains.value = object.Find("domain");
-  if (domains.value == nullptr) return domains;
-  if (domains.value->kind == Kind::kString) {
-    // A string is a list of one, but for its path.
-    JsonValue list;
-    absl::StatusOr<Pattern> pattern = Pattern::Parse(domains.value->string);
-    if (pattern.ok()) {
-      domains.patterns.push_back(
-          {.pattern = *std::move(pattern), .value = domains.value, .path = domains.path});
-    } else {
-      errors_.Add(*domains.value, domains.path, std::string(Message(pattern.status())));
+uint32_t ConfigReader::UseProperty(const std::shared_ptr<const ProviderType>& type,
+                                   const std::string& name) {
+  std::vector<PropertyInUse>& properties = rules_->properties_;
+  const auto found = std::ranges::find_if(properties, [&](const PropertyInUse& used) {
+    return used.source.provider == type->name && used.source.property == name;
+  });
+  if (found != properties.end()) return static_cast<uint32_t>(found - properties.begin());
+  PropertyInUse& used = properties.emplace_back();
+  used.property = type->Find(name);
+  used.source.kind = CredentialSource::Kind::kProvider;
+  used.source.provider = type->name;
+  used.source.property = name;
+  used.source.variables = used.property->discover;
+  return static_cast<uint32_t>(properties.size() - 1);
+}
+
+void ConfigReader::AllowHosts(const ProviderType& type) {
+  RuleSet::Tables& tables = *rules_->tables_;
+  const auto allow = [&](const Pattern& host) {
+    tables.lists.Add(host, static_cast<uint32_t>(tables.list_entries.size()));
+    tables.list_entries.push_back(
+        {.blocked = false, .label = fmt::format("provider {}", type.name)});
+  };
+  for (const Pattern& host : type.hosts) allow(host);
+  for (const ProviderRule& provided : type.rules) {
+    for (const Pattern& domain : provided.domains) allow(domain);
+  }
+}
+
+void ConfigReader::Attach(const std::shared_ptr<const ProviderType>& type) {
+  if (rules_->rules_.size() + type->rules.size() > kMaxRules) {
+    errors_.Add(root_, "credentials",
+                fmt::format("with those of the attached providers there are more than {} rules",
+                            kMaxRules));
+    return;
+  }
+  const std::string label = fmt::format("provider {}", type->name);
+  for (const ProviderRule& provided : type->rules) {
+    RuleDomains domains = {.patterns = {}, .value = &root_, .path = label};
+    for (const Pattern& domain : provided.domains) {
+      domains.patterns.push_back({.pattern = domain, .value = &root_, .path = label});
     }
-    domains.complete = !domains.patterns.empty();
-  } else {
-    domains.patterns = ReadPatterns(*domains.value, domains.path);
-    domains.complete = domains.patterns.size() == domains.value->items.size();
+    AddRule(provided.rule, type, domains.patterns);
+    CheckRuleIsNotBypassed(domains);
+    CheckRuleIsReachable(domains);
   }
-  if (GetBoolean(object, "publicSuffix", false)) return domains;
-  for (const PlacedPattern& placed : domains.patterns) {
-    if (!placed.pattern.SpansPublicSuffix()) continue;
-    errors_.Add(*placed.value, placed.path,
-                "would send the credential to any name under a public suffix, where anybody can "
-                "register one; name the hosts, or say \"publicSuffix\": true");
+  for (const ProviderProperty& property : type->properties) {
+    rules_->properties_[UseProperty(type, property.name)].attached = true;
   }
-  return domains;
+  rules_->attached_.push_back(type);
 }
 
 void ConfigReader::ReadSource(const JsonValue& object, const std::string& path,
@@ -257,67 +293,6 @@ void ConfigReader::ReadCommand(const JsonValue& command, const std::string& path
           "must be the absolute path of a program, or its name alone to look it up in PATH");
     }
     source->command.push_back(item.string);
-  }
-}
-
-void ConfigReader::ReadTarget(const JsonValue& object, const std::string& path,
-                              CredentialRule* rule) {
-  if (const std::string* header =
-          GetText(object, "header", TextForm::kHeaderName, path, &errors_)) {
-    rule->target_kind = TargetKind::kHeader;
-    rule->target = *header;
-  }
-  if (const std::string* query = GetText(object, "query", TextForm::kAny, path, &errors_)) {
-    rule->target_kind = TargetKind::kQuery;
-    rule->target = *query;
-  }
-}
-
-void ConfigReader::ReadFilters(const JsonValue& object, const std::string& path,
-                               CredentialRule* rule) {
-  const auto read = [&](std::string_view key, TextForm form, auto&& take) {
-    const JsonValue* list = GetMember(object, key, Kind::kArray);
-    if (list == nullptr) return;
-    for (size_t i = 0; i < list->items.size(); ++i) {
-      const JsonValue& item = list->items[i];
-      if (item.kind != Kind::kString) continue;
-      absl::Status status = CheckText(item.string, form);
-      if (status.ok()) status = take(item.string);
-      if (status.ok()) continue;
-      errors_.Add(item, ItemPath(MemberPath(path, key), i), std::string(Message(status)));
-    }
-  };
-  read("methods", TextForm::kMethod, [rule](std::string method) {
-    std::ranges::transform(method, method.begin(), [](char c) {
-      return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    });
-    rule->methods.push_back(std::move(method));
-    return absl::OkStatus();
-  });
-  read("paths", TextForm::kPathGlob, [rule](const std::string& glob) {
-    // Requests are normalised before they are matched, so what is not normal would never match.
-    std::optional<std::string> normal = NormalizePath(glob);
-    if (!normal.has_value()) {
-      return absl::InvalidArgumentError(
-          "no path can match: it has a malformed %-escape, or \"..\" that leads above the root");
-    }
-    rule->paths.push_back(*std::move(normal));
-    return absl::OkStatus();
-  });
-}
-
-void ConfigReader::ReadFormat(const JsonValue& object, const std::string& path,
-                              CredentialRule* rule) {
-  const JsonValue* format = GetMember(object, "format", Kind::kString);
-  if (format == nullptr) return;
-  // A provider's properties are known to its type, which the gateway has.
-  const auto unknown = object.Find("provider") != nullptr ? Template::UnknownNames::kAllow
-                                                          : Template::UnknownNames::kRefuse;
-  absl::StatusOr<Template> parsed = Template::Parse(format->string, {"value"}, unknown);
-  if (parsed.ok()) {
-    rule->format = *std::move(parsed);
-  } else {
-    errors_.Add(*format, MemberPath(path, "format"), std::string(Message(parsed.status())));
   }
 }
 

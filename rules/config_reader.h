@@ -1,7 +1,9 @@
 #ifndef SALLYPORT_RULES_CONFIG_READER_H_
 #define SALLYPORT_RULES_CONFIG_READER_H_
 
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,7 +11,9 @@
 #include "rules/json_document.h"
 #include "rules/pattern.h"
 #include "rules/problem_list.h"
+#include "rules/provider_types.h"
 #include "rules/proxy_config.h"
+#include "rules/rule_reader.h"
 #include "rules/rule_set_tables.h"
 
 namespace sallyport::rules {
@@ -18,41 +22,33 @@ namespace sallyport::rules {
 // on the way. Lives for one file.
 class ConfigReader {
  public:
-  explicit ConfigReader(const JsonValue& root) : root_(root) {}
+  ConfigReader(const JsonValue& root, const Providers& providers)
+      : root_(root), providers_(providers) {}
 
   ParsedProxyConfig Read();
 
  private:
-  // A pattern of some list, with its place.
-  struct PlacedPattern {
-    Pattern pattern;
-    const JsonValue* value;
-    std::string path;
-  };
-  // A credential rule's domains, kept until the other lists are known.
-  struct RuleDomains {
-    std::vector<PlacedPattern> patterns;
-    const JsonValue* value = nullptr;
-    std::string path;
-    // All of them parsed.
-    bool complete = true;
-  };
-
   void ReadPolicy(const JsonValue& policy);
   void ReadNetwork(const JsonValue& network);
   void ReadDomainList(const JsonValue& network, std::string_view key, bool blocked);
   void ReadBypass(const JsonValue& network);
   void ReadRanges(const JsonValue& network, std::string_view key, LabelledRanges* ranges);
-  std::vector<PlacedPattern> ReadPatterns(const JsonValue& list, const std::string& path);
 
   void ReadCredentials(const JsonValue& credentials);
-  void ReadRule(const JsonValue& object, const std::string& path);
-  RuleDomains ReadRuleDomains(const JsonValue& object, const std::string& path);
+  void ReadFileRule(const JsonValue& object, const std::string& path);
+  // The type of a rule's provider, which has the property that the rule names; null, with what is
+  // wrong noted, if it does not, and where types are not known here.
+  std::shared_ptr<const ProviderType> FindType(const JsonValue& object, const std::string& path,
+                                               const CredentialSource& source);
+  // `type` is the source's; null where there is none.
+  void AddRule(CredentialRule rule, const std::shared_ptr<const ProviderType>& type,
+               std::span<const PlacedPattern> domains);
+  // Its index in RuleSet::properties().
+  uint32_t UseProperty(const std::shared_ptr<const ProviderType>& type, const std::string& name);
+  void AllowHosts(const ProviderType& type);
+  void Attach(const std::shared_ptr<const ProviderType>& type);
   void ReadSource(const JsonValue& object, const std::string& path, CredentialSource* source);
   void ReadCommand(const JsonValue& command, const std::string& path, CredentialSource* source);
-  void ReadTarget(const JsonValue& object, const std::string& path, CredentialRule* rule);
-  void ReadFilters(const JsonValue& object, const std::string& path, CredentialRule* rule);
-  void ReadFormat(const JsonValue& object, const std::string& path, CredentialRule* rule);
 
   // Questions that need the whole file.
   void CheckRuleIsNotBypassed(const RuleDomains& domains);
@@ -60,11 +56,12 @@ class ConfigReader {
   void CheckSharedVariables();
 
   const JsonValue& root_;
+  const Providers& providers_;
   std::shared_ptr<RuleSet> rules_ = std::make_shared<RuleSet>();
   ProblemList errors_;
   ProblemList warnings_;
   std::vector<Pattern> bypass_;
-  // Parallel to the rules.
+  // Parallel to the rules of the file.
   std::vector<RuleDomains> rule_domains_;
   std::vector<std::pair<const JsonValue*, std::string>> rule_places_;
 };

@@ -118,11 +118,12 @@ constexpr std::array kCredentialKeys = {
               .min = 1,
               .max = kMaxTtl,
               .needs = "command"},
-    ConfigKey{.name = "provider",
-              .shape = ValueShape::kText,
-              .description = "The value is a property of this provider, kept by the gateway.",
-              .one_of = OneOf::kSource,
-              .needs = "property"},
+    ConfigKey{
+        .name = "provider",
+        .shape = ValueShape::kText,
+        .description = "The value is a property of this provider: without a gateway, of this type.",
+        .one_of = OneOf::kSource,
+        .needs = "property"},
     ConfigKey{.name = "property",
               .shape = ValueShape::kText,
               .description = "Which property of the provider.",
@@ -200,6 +201,8 @@ constexpr std::array<std::string_view, 9> kForbiddenHeaders = {
 }  // namespace
 
 std::span<const ConfigKey> ConfigKeys() { return kConfigKeys; }
+
+std::span<const ConfigKey> CredentialKeys() { return kCredentialKeys; }
 
 std::span<const std::string_view> ForbiddenHeaders() { return kForbiddenHeaders; }
 

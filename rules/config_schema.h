@@ -28,6 +28,10 @@ enum class TextForm : uint8_t {
   kMethodOrAny,    // "*" too
   kNotRoot,        // a user or group
   kParameterGlob,  // of a query parameter's value; may be empty
+  kProviderName,   // of a provider type
+  kPropertyName,   // of one of a provider's properties
+  kProvidedFile,   // absolute, or "~/" and what is below the home folder; without ".."
+  kLines,          // no control characters but line feeds and tabs
 };
 
 enum class ValueShape : uint8_t {
@@ -51,9 +55,9 @@ enum class ValueShape : uint8_t {
 // Of the keys with the same mark, an object must hold exactly one; of kDestination, at least one.
 enum class OneOf : uint8_t { kFree, kSource, kTarget, kPort, kDestination };
 
-// One key of proxy-config.json or policy.yaml. These tables are all there is to know about which
-// keys exist and what shape their values have: the parsers, their suggestions and the JSON Schemas
-// come from them.
+// One key of proxy-config.json, policy.yaml or a provider type. These tables are all there is to
+// know about which keys exist and what shape their values have: the parsers, their suggestions and
+// the JSON Schemas come from them.
 struct ConfigKey {
   std::string_view name;
   ValueShape shape = ValueShape::kText;
@@ -61,6 +65,8 @@ struct ConfigKey {
   // The default as JSON text; empty where there is none.
   std::string_view default_value = {};
   TextForm form = TextForm::kAny;
+  // Of the keys that the file chooses.
+  TextForm key_form = TextForm::kAny;
   std::span<const std::string_view> choices = {};
   int64_t min = 0;
   int64_t max = 0;
@@ -79,8 +85,12 @@ struct ConfigKey {
 
 // The keys of proxy-config.json's top level.
 std::span<const ConfigKey> ConfigKeys();
+// The keys of one of its credential rules.
+std::span<const ConfigKey> CredentialKeys();
 // The keys of policy.yaml's top level (policy_schema.cc).
 std::span<const ConfigKey> PolicyKeys();
+// The keys of a provider type's top level (provider_schema.cc).
+std::span<const ConfigKey> ProviderTypeKeys();
 
 // Header names, lower case, that a credential rule may not write; a name ending in '*' stands for
 // all with that prefix.

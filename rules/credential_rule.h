@@ -23,6 +23,9 @@ struct CredentialSource {
   std::chrono::seconds ttl = std::chrono::seconds(300);  // of a command's output
   std::string provider;
   std::string property;
+  // Of kProvider without a gateway: the variables of the host's environment that may hold the
+  // property, the first that is set counting.
+  std::vector<std::string> variables;
 
   friend bool operator==(const CredentialSource&, const CredentialSource&) = default;
 };
@@ -39,7 +42,15 @@ struct CredentialRule {
   TargetKind target_kind = TargetKind::kHeader;
   // The header as the file spells it, or the query parameter.
   std::string target;
+  // Its names are "value", and with a provider's property for a source that property and those of
+  // `further`.
   Template format;
+  struct FurtherValue {
+    std::string name;
+    // Index into RuleSet::properties().
+    uint32_t property = 0;
+  };
+  std::vector<FurtherValue> further;
   // What the child sees instead of the value; empty: one is made for each run.
   std::string placeholder;
   // Upper case; empty: any.

@@ -1,18 +1,12 @@
 #include "rules/placeholder.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <map>
 
-#include <fmt/core.h>
-
 #include "absl/container/flat_hash_map.h"
+#include "rules/placeholder_shape.h"
 
 namespace sallyport::rules {
 namespace {
@@ -27,21 +21,7 @@ uint64_t Load(const char* bytes, size_t count) {
 
 }  // namespace
 
-std::string MakePlaceholder() {
-  std::array<uint8_t, 16> random;
-  size_t filled = 0;
-  while (filled < random.size()) {
-    const ssize_t got = getrandom(random.data() + filled, random.size() - filled, 0);
-    if (got > 0) {
-      filled += static_cast<size_t>(got);
-    } else if (errno != EINTR) {
-      std::abort();  // Every kernel that can run this has it; a guessable placeholder is none.
-    }
-  }
-  std::string placeholder = "sallyport-";
-  for (const uint8_t byte : random) placeholder += fmt::format("{:02x}", byte);
-  return placeholder;
-}
+std::string MakePlaceholder() { return PlaceholderShape().Fill(); }
 
 PlaceholderIndex::PlaceholderIndex(std::vector<Entry> entries) {
   std::map<std::string, std::vector<uint16_t>> merged;

@@ -4,6 +4,7 @@
 
 #include "rules/config_reader.h"
 #include "rules/json_document.h"
+#include "rules/provider_types.h"
 
 namespace sallyport::rules {
 
@@ -14,7 +15,9 @@ std::string FormatProblem(std::string_view file, const Problem& problem) {
   return place + ": " + problem.message;
 }
 
-ParsedProxyConfig ParseProxyConfig(std::string_view text) {
+ParsedProxyConfig ParseProxyConfig(std::string_view text) { return ParseProxyConfig(text, {}); }
+
+ParsedProxyConfig ParseProxyConfig(std::string_view text, const Providers& providers) {
   JsonValue root;
   Problem problem;
   if (!ParseJson(text, &root, &problem)) {
@@ -22,7 +25,7 @@ ParsedProxyConfig ParseProxyConfig(std::string_view text) {
     result.errors.push_back(std::move(problem));
     return result;
   }
-  return ConfigReader(root).Read();
+  return ConfigReader(root, providers).Read();
 }
 
 }  // namespace sallyport::rules

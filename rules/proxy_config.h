@@ -32,8 +32,12 @@ struct ParsedProxyConfig {
   std::vector<Problem> warnings;
 };
 
-// Parses and checks the text of a proxy-config.json ('//' and '/* */' comments allowed).
+struct Providers;
+
+// Parses and checks the text of a proxy-config.json ('//' and '/* */' comments allowed). The first
+// knows no provider types (see Providers::types).
 ParsedProxyConfig ParseProxyConfig(std::string_view text);
+ParsedProxyConfig ParseProxyConfig(std::string_view text, const Providers& providers);
 
 // The JSON Schema (draft 2020-12) of the file, made from the same table as the parser.
 std::string ProxyConfigSchema();

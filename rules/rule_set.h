@@ -15,6 +15,9 @@
 
 namespace sallyport::rules {
 
+struct ProviderProperty;
+struct ProviderType;
+
 // What the lists say about a host and port, before any DNS query.
 struct HostDecision {
   bool allowed = false;
@@ -38,6 +41,14 @@ struct AddressDecision {
   // Refused by what holds where the file has no blockedCIDRs: nobody's word, so that a policy may
   // say otherwise.
   bool by_default = false;
+};
+
+// A property of a provider that the configuration uses.
+struct PropertyInUse {
+  std::shared_ptr<const ProviderProperty> property;
+  CredentialSource source;
+  // Of an attached provider, rather than named by a rule of the file alone.
+  bool attached = false;
 };
 
 // Indexes into RuleSet::rules(), ascending.
@@ -70,7 +81,11 @@ class RuleSet {
   // The ports that the lists and the rules' domains name.
   std::set<uint16_t> NamedPorts() const;
 
+  // Those of the file, then those of the attached providers.
   const std::vector<CredentialRule>& rules() const { return rules_; }
+  // Of providers whose type is known; each once.
+  const std::vector<PropertyInUse>& properties() const { return properties_; }
+  const std::vector<std::shared_ptr<const ProviderType>>& attached() const { return attached_; }
   bool log_allowed() const { return log_allowed_; }
   bool log_blocked() const { return log_blocked_; }
 
@@ -81,6 +96,8 @@ class RuleSet {
   bool Intercepts(const Authority& authority) const;
 
   std::vector<CredentialRule> rules_;
+  std::vector<PropertyInUse> properties_;
+  std::vector<std::shared_ptr<const ProviderType>> attached_;
   std::unique_ptr<Tables> tables_;
   bool log_allowed_ = false;
   bool log_blocked_ = false;

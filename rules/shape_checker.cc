@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "base/status.h"
 #include "rules/suggestion.h"
 #include "rules/text_form.h"
 
@@ -156,9 +157,8 @@ void CheckMap(const JsonValue& value, const ConfigKey& key, const std::string& p
     const std::string member_path = MemberPath(path, member.key);
     if (member.repeated) {
       ReportRepeated(member, member_path, problems);
-    } else if (!CheckText(member.key, TextForm::kAny).ok()) {
-      problems->AddAtKey(member, member_path,
-                         "the name must not be empty and must hold no control characters");
+    } else if (absl::Status name = CheckText(member.key, key.key_form); !name.ok()) {
+      problems->AddAtKey(member, member_path, fmt::format("the name {}", Message(name)));
     } else {
       CheckValue(member.value, each, member_path, problems);
     }

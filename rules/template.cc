@@ -98,9 +98,11 @@ SecretString EncodeUrl(std::string_view text) {
 // Reads a template's text from left to right. Lives for one Parse call.
 class TemplateParser {
  public:
+  enum class Place { kField, kFile };
+
   TemplateParser(std::string_view text, const std::vector<std::string>& names,
-                 Template::UnknownNames unknown)
-      : text_(text), names_(names), unknown_(unknown) {}
+                 Template::UnknownNames unknown, Place place)
+      : text_(text), names_(names), unknown_(unknown), place_(place) {}
 
   absl::StatusOr<Template> Run() {
     Template result;
@@ -109,7 +111,9 @@ class TemplateParser {
     std::string literal;
     while (at_ < text_.size()) {
       const std::string_view rest = text_.substr(at_);
-      if (IsControl(rest[0])) return ErrorAt(at_, "control characters are not allowed");
+      const bool is_layout = place_ == Place::kFile && (rest[0] == '\n' || rest[0] == '\t');
+      if (IsControl(rest[0]) && !is_layout)
+        return ErrorAt(at_, "control characters are not allowed");
       if (rest.starts_with("$${")) {
         literal += "${";
         at_ += 3;
@@ -122,7 +126,7 @@ class TemplateParser {
       }
     }
     FlushLiteral(&literal, &result);
-    if (!uses_value_) {
+    if (!uses_value_ && place_ == Place::kField) {
       return absl::InvalidArgumentError(
           "the value is not used; put ${value} where it belongs, as in \"Bearer ${value}\"");
     }
@@ -227,6 +231,7 @@ class TemplateParser {
   std::string_view text_;
   const std::vector<std::string>& names_;
   Template::UnknownNames unknown_;
+  Place place_;
   size_t at_ = 0;
   bool uses_value_ = false;
 };
@@ -238,7 +243,12 @@ Template::Template() : text_("${value}") {
 absl::StatusOr<Template> Template::Parse(std::string_view text,
                                          const std::vector<std::string>& names,
                                          UnknownNames unknown) {
-  return TemplateParser(text, names, unknown).Run();
+  return TemplateParser(text, names, unknown, TemplateParser::Place::kField).Run();
+}
+
+absl::StatusOr<Template> Template::ParseFile(std::string_view text,
+                                             const std::vector<std::string>& names) {
+  return TemplateParser(text, names, UnknownNames::kRefuse, TemplateParser::Place::kFile).Run();
 }
 
 std::vector<std::string> Template::Names() const {

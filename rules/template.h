@@ -31,6 +31,11 @@ class Template {
                                         const std::vector<std::string>& names,
                                         UnknownNames unknown = UnknownNames::kRefuse);
 
+  // For a file rather than a field of a request: lines and tabs are allowed, and no value need be
+  // used.
+  static absl::StatusOr<Template> ParseFile(std::string_view text,
+                                            const std::vector<std::string>& names);
+
   // The names that Render will ask for, each once.
   std::vector<std::string> Names() const;
 

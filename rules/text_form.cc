@@ -13,6 +13,8 @@ namespace {
 // Shorter ones would be found where nobody meant them.
 constexpr size_t kMinPlaceholder = 8;
 constexpr size_t kMaxPlaceholder = 1024;
+// Of provider types and properties.
+constexpr size_t kMaxName = 64;
 
 bool IsLetterOrDigit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -25,6 +27,8 @@ bool IsToken(std::string_view text) {
            std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   });
 }
+
+bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 
 bool HasControl(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
@@ -153,6 +157,34 @@ absl::Status CheckNotRoot(std::string_view name) {
   return absl::InvalidArgumentError("must be a name, or a number from 1 to 4294967294");
 }
 
+// Lower case for what an operator names, so that no two types differ in case alone.
+absl::Status CheckProviderName(std::string_view name) {
+  const bool good = !name.empty() && name.size() <= kMaxName && IsLower(name[0]) &&
+                    std::all_of(name.begin(), name.end(), [](char c) {
+                      return IsLower(c) || (c >= '0' && c <= '9') || c == '-';
+                    });
+  if (good) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "must be lower-case letters, digits and '-', beginning with a letter, at most 64");
+}
+
+absl::Status CheckPropertyName(std::string_view name) {
+  if (name == "value") {
+    return absl::InvalidArgumentError("\"value\" has a meaning of its own in templates");
+  }
+  if (name.size() <= kMaxName && CheckVariable(name).ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "must be letters, digits and '_', not beginning with a digit, at most 64");
+}
+
+absl::Status CheckProvidedFile(std::string_view path) {
+  if (path.starts_with("~/")) path.remove_prefix(1);
+  if (!path.starts_with('/') || path.ends_with('/')) {
+    return absl::InvalidArgumentError("must be a file's absolute path, or begin with \"~/\"");
+  }
+  return CheckPolicyPath(path);
+}
+
 // A name as a regular expression that does not mind case: "[Hh][Oo][Ss][Tt]".
 std::string CaselessRegex(std::string_view name) {
   std::string result;
@@ -202,6 +234,19 @@ absl::Status CheckText(std::string_view text, TextForm form) {
       return absl::InvalidArgumentError("not a method, such as \"GET\", nor \"*\" for any");
     case TextForm::kNotRoot:
       return CheckNotRoot(text);
+    case TextForm::kProviderName:
+      return CheckProviderName(text);
+    case TextForm::kPropertyName:
+      return CheckPropertyName(text);
+    case TextForm::kProvidedFile:
+      return CheckProvidedFile(text);
+    case TextForm::kLines:
+      if (std::none_of(text.begin(), text.end(), [](char c) {
+            return c != '\n' && c != '\t' && HasControl(std::string_view(&c, 1));
+          })) {
+        return absl::OkStatus();
+      }
+      return absl::InvalidArgumentError("control characters are not allowed, save line feeds");
     case TextForm::kParameterGlob:
       if (!HasControl(text)) return absl::OkStatus();
       return absl::InvalidArgumentError("control characters are not allowed");
@@ -255,6 +300,14 @@ std::string TextFormRegex(TextForm form) {
       return "^(?!root$)([A-Za-z_.][A-Za-z0-9_.-]{0,31}|[1-9][0-9]{0,9})$";
     case TextForm::kParameterGlob:
       return R"(^[^\u0000-\u001f\u007f]*$)";
+    case TextForm::kProviderName:
+      return "^[a-z][a-z0-9-]{0,63}$";
+    case TextForm::kPropertyName:
+      return "^(?!value$)[A-Za-z_][A-Za-z0-9_]{0,63}$";
+    case TextForm::kProvidedFile:
+      return R"(^(?!.*/\.\.(/|$))~?/[^\u0000-\u001f\u007f]*[^/\u0000-\u001f\u007f]$)";
+    case TextForm::kLines:
+      return R"(^[^\u0000-\u0008\u000b-\u001f\u007f]*$)";
     case TextForm::kPlaceholder:
       return fmt::format("^[!-~]{{{},{}}}$", kMinPlaceholder, kMaxPlaceholder);
   }

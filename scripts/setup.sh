@@ -17,7 +17,7 @@ packages_of() {
     test) echo "python3 python3-pytest python3-pytest-xdist python3-jsonschema python3-requests
                 python3-cryptography python3-h2 python3-openssl python3-pexpect openssl=openssl curl=curl
                 wget=wget git=git node=nodejs npm=npm node-undici node-https-proxy-agent
-                node-axios python3-aiohttp python3-httpx python3-grpcio python3-wsproto python3-venv go=golang-go
+                node-axios python3-aiohttp python3-httpx python3-grpcio python3-wsproto python3-venv python3-yaml go=golang-go
                 cargo=cargo-web chromium=chromium certutil=libnss3-tools
                 javac=default-jdk-headless nginx apache2-bin lighttpd
                 ca-certificates clang-format-16" ;;

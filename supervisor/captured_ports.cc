@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "rules/authority.h"
 #include "rules/policy.h"
+#include "rules/provider_types.h"
 #include "rules/proxy_config.h"
 
 namespace sallyport::supervisor {
@@ -25,12 +26,11 @@ constexpr size_t kMaxConfigSize = size_t{16} * 1024 * 1024;
 std::vector<uint16_t> CapturedPorts(const proxy::ServerOptions& options) {
   std::set<uint16_t> ports;
   if (options.policy != nullptr) ports = options.policy->network.ports();
-  if (!options.config_file.empty()) {
-    // What is wrong with the file is for the proxy to say, which reads it next.
-    const auto text = ReadFile(options.config_file, kMaxConfigSize);
-    const auto parsed = rules::ParseProxyConfig(text.ok() ? *text : "{}");
-    if (parsed.rules != nullptr) ports.merge(parsed.rules->NamedPorts());
-  }
+  absl::StatusOr<std::string> text = options.config_text;
+  if (!options.config_file.empty()) text = ReadFile(options.config_file, kMaxConfigSize);
+  // What is wrong with the file is for the proxy to say, which reads it next.
+  const auto parsed = rules::ParseProxyConfig(text.ok() ? *text : "{}", options.providers);
+  if (parsed.rules != nullptr) ports.merge(parsed.rules->NamedPorts());
   ports.erase(kDnsPort);
   // Of too many, these two must not be the ones that are left out.
   ports.erase(kHttpPort);

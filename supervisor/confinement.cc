@@ -47,6 +47,12 @@ void Confinement::AppendTo(ForkMessage* message) const {
     text(file.target);
     text(file.source);
   }
+  number(static_cast<int64_t>(shown.size()));
+  for (const ShownFile& file : shown) {
+    text(file.path);
+    text(file.contents);
+    number(file.mode);
+  }
   text(resolv_conf);
   number(become.has_value() ? static_cast<int>(become->user) : kNone);
   number(become.has_value() ? static_cast<int>(become->group) : kNone);
@@ -66,8 +72,18 @@ bool Confinement::Take(const ForkMessage& message, size_t* index, Confinement* c
   const auto take_covered = [&](CoveredFile* file) {
     return TakeText(message, index, &file->target) && TakeText(message, index, &file->source);
   };
+  const auto take_shown = [&](ShownFile* file) {
+    if (!TakeText(message, index, &file->path) || !TakeText(message, index, &file->contents)) {
+      return false;
+    }
+    const std::optional<int> mode = TakeNumber(message, index);
+    if (!mode.has_value()) return false;
+    file->mode = static_cast<mode_t>(*mode);
+    return true;
+  };
   if (!TakeAll(message, index, &confinement->paths, take_rule) ||
       !TakeAll(message, index, &confinement->covered, take_covered) ||
+      !TakeAll(message, index, &confinement->shown, take_shown) ||
       !TakeText(message, index, &confinement->resolv_conf)) {
     return false;
   }

@@ -19,6 +19,8 @@ struct Confinement {
   std::vector<PathRule> paths;
   // Shown in place of the host's own, where there is a mount namespace.
   std::vector<CoveredFile> covered;
+  // The child's own, where there is a mount namespace.
+  std::vector<ShownFile> shown;
   std::string resolv_conf;
   std::optional<UserAndGroup> become;
   // A kernel without Landlock is put up with, where there is a mount namespace.

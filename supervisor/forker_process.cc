@@ -179,8 +179,15 @@ void ForkerProcess::OutliveFirstProcess(pid_t first) {
 absl::StatusOr<UniqueFd> ForkerProcess::PrepareConfinement(const Confinement& confinement) {
   LandlockRules rules = {confinement.paths, confinement.only_connect_to};
   if (in_namespaces_) {
-    RETURN_IF_ERROR(EnterMountView(
-        {confinement.paths, confinement.covered, confinement.resolv_conf, own_process_ids_}));
+    RETURN_IF_ERROR(EnterMountView({.paths = confinement.paths,
+                                    .covered = confinement.covered,
+                                    .shown = confinement.shown,
+                                    .owner = confinement.become,
+                                    .resolv_conf = confinement.resolv_conf,
+                                    .own_process_ids = own_process_ids_}));
+    for (const ShownFile& file : confinement.shown) {
+      rules.paths.push_back({file.path, PathAccess::kReadWrite});
+    }
     // There is nothing in the view but what the command may use.
     rules.paths.push_back({"/", PathAccess::kList});
   }

@@ -104,6 +104,9 @@ class ViewBuilder {
   absl::Status ShowTerminal();
   absl::Status ShowProcesses();
   absl::Status Cover(const std::string& source, const std::string& target);
+  // The place of what does not exist outside: its folders, as far as they do, with links followed.
+  absl::StatusOr<std::string> FollowFolders(const std::string& path);
+  absl::Status ShowFile(const ShownFile& file, const std::string& made);
   absl::Status CoverResolvConf();
 
   const MountView& view_;
@@ -120,6 +123,9 @@ absl::Status ViewBuilder::Build() {
   RETURN_IF_ERROR(ShowProcesses());
   for (const CoveredFile& file : view_.covered) {
     RETURN_IF_ERROR(Cover(Under(kOld, file.source), file.target));
+  }
+  for (size_t i = 0; i < view_.shown.size(); ++i) {
+    RETURN_IF_ERROR(ShowFile(view_.shown[i], fmt::format("/shown-{}", i)));
   }
   return CoverResolvConf();
 }
@@ -248,6 +254,49 @@ absl::Status ViewBuilder::Cover(const std::string& source, const std::string& ta
   ASSIGN_OR_RETURN(const std::optional<std::string> place, Follow(target));
   if (!place.has_value() || !Exists(Under(kNew, *place))) return absl::OkStatus();
   return Bind(source, Under(kNew, *place), kNoSuid | kNoDevices | kReadOnly);
+}
+
+absl::StatusOr<std::string> ViewBuilder::FollowFolders(const std::string& path) {
+  fs::path folder = fs::path(path).lexically_normal();
+  fs::path rest;
+  while (true) {
+    rest = rest.empty() ? folder.filename() : folder.filename() / rest;
+    folder = folder.parent_path();
+    ASSIGN_OR_RETURN(const std::optional<std::string> place, Follow(folder.string()));
+    if (place.has_value()) return (fs::path(*place) / rest).string();
+  }
+}
+
+// `made` is where it is written, beside the view.
+absl::Status ViewBuilder::ShowFile(const ShownFile& file, const std::string& made) {
+  const UniqueFd fd(open(made.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
+  const bool written =
+      fd &&
+      write(fd.get(), file.contents.data(), file.contents.size()) ==
+          static_cast<ssize_t>(file.contents.size()) &&
+      (!view_.owner.has_value() || fchown(fd.get(), view_.owner->user, view_.owner->group) == 0) &&
+      fchmod(fd.get(), file.mode) == 0;
+  if (!written) return Failed("write", file.path);
+  ASSIGN_OR_RETURN(const std::optional<std::string> outside, Follow(file.path));
+  std::string place = outside.value_or("");
+  if (place.empty()) {
+    ASSIGN_OR_RETURN(place, FollowFolders(file.path));
+  }
+  std::string folder = place;
+  while (!Exists(Under(kNew, folder))) folder = fs::path(folder).parent_path().string();
+  struct stat view = {};
+  struct stat nearest = {};
+  if (stat(kNew, &view) != 0 || stat(Under(kNew, folder).c_str(), &nearest) != 0) {
+    return Failed("find", folder);
+  }
+  // Nothing is made in a folder that is the host's.
+  if (folder != place && nearest.st_dev != view.st_dev) {
+    return absl::FailedPreconditionError(fmt::format(
+        "cannot show {} to the command: {} is a folder of the host's", file.path, folder));
+  }
+  constexpr mode_t kWritable = 0200;
+  return Bind(made, Under(kNew, place),
+              kNoSuid | kNoDevices | ((file.mode & kWritable) != 0 ? 0 : kReadOnly));
 }
 
 absl::Status ViewBuilder::CoverResolvConf() {

@@ -1,11 +1,15 @@
 #ifndef SALLYPORT_SUPERVISOR_MOUNT_VIEW_H_
 #define SALLYPORT_SUPERVISOR_MOUNT_VIEW_H_
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "supervisor/landlock.h"
+#include "supervisor/privileges.h"
 
 namespace sallyport::supervisor {
 
@@ -13,6 +17,13 @@ namespace sallyport::supervisor {
 struct CoveredFile {
   std::string target;  // absolute, as the child names it
   std::string source;  // absolute, outside
+};
+
+// A file that the child has of its own.
+struct ShownFile {
+  std::string path;  // absolute
+  std::string contents;
+  mode_t mode = 0600;
 };
 
 // The file system that the child sees: what it may use, and nothing else even by name. So the
@@ -23,6 +34,11 @@ struct MountView {
   std::vector<PathRule> paths;
   // Where the target exists in the view.
   std::vector<CoveredFile> covered;
+  // In the place of what there is outside, or where there is nothing and the folder is none of the
+  // host's.
+  std::vector<ShownFile> shown;
+  // Whose those are; nothing: this process's.
+  std::optional<UserAndGroup> owner;
   // Contents of /etc/resolv.conf.
   std::string resolv_conf;
   // Whether this process is in a process id namespace of its own, whose /proc is shown then.

@@ -32,6 +32,7 @@
 #include "supervisor/job_control.h"
 #include "supervisor/privileges.h"
 #include "supervisor/process_setup.h"
+#include "supervisor/provided_files.h"
 #include "supervisor/sandbox_paths.h"
 #include "supervisor/seccomp_program.h"
 #include "supervisor/server_access.h"
@@ -111,7 +112,9 @@ class Session {
   int RunCommand();
 
  private:
-  absl::StatusOr<ChildPlan> MakePlan() const;
+  absl::StatusOr<ChildPlan> MakePlan();
+  // Adds to the plan what the attached providers' programs look for.
+  absl::Status ProvideFiles(Environment* environment, ChildPlan* plan);
   absl::StatusOr<Confinement> MakeConfinement() const;
   // The status to exit with at once if a signal came while there was no command to get it.
   std::optional<int> PendingEnd();
@@ -130,6 +133,7 @@ class Session {
   std::unique_ptr<proxy::Server> server_;
   std::optional<JavaFiles> java_files_;  // in the server's folder, so it goes first
   ProxyAccess access_;
+  WrittenFiles written_files_;
   bool ready_file_written_ = false;
 };
 
@@ -166,25 +170,44 @@ absl::Status Session::Prepare() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ChildPlan> Session::MakePlan() const {
+absl::StatusOr<ChildPlan> Session::MakePlan() {
   // Only now: the variables that rules name have been taken away.
-  const Environment environment =
-      ChildEnvironment(HostEnvironment(), access_, options_.env, workdir_);
-  const auto path = environment.find("PATH");
+  Environment environment = ChildEnvironment(HostEnvironment(), access_, options_.env, workdir_);
   ChildPlan plan;
+  if (mode_ != Isolation::kNone) {
+    ASSIGN_OR_RETURN(plan.confinement, MakeConfinement());
+  }
+  RETURN_IF_ERROR(ProvideFiles(&environment, &plan));
+  const auto path = environment.find("PATH");
   plan.argv = options_.command;
   plan.candidates = ExecutableCandidates(options_.command[0],
                                          path == environment.end() ? kDefaultPath : path->second);
   plan.environment = ToStrings(environment);
   plan.workdir = workdir_;
   plan.process_group = job_control_.ChildGroup();
-  if (mode_ == Isolation::kNone) return plan;
   // In a network namespace the group was joined when that was made.
   if (mode_ == Isolation::kNetns && plan.process_group != 0) {
     plan.process_group = ChildPlan::kKeepGroup;
   }
-  ASSIGN_OR_RETURN(plan.confinement, MakeConfinement());
   return plan;
+}
+
+absl::Status Session::ProvideFiles(Environment* environment, ChildPlan* plan) {
+  std::optional<Confinement>& confinement = plan->confinement;
+  const auto home = environment->find("HOME");
+  ASSIGN_OR_RETURN(
+      ProvidedFilePlan files,
+      PlaceProvidedFiles(server_->ProvidedFiles(),
+                         home == environment->end() ? std::string() : home->second,
+                         mode_ == Isolation::kNetns ? &confinement->paths : nullptr,
+                         confinement.has_value() ? confinement->become : std::nullopt));
+  // What --env says of one of these variables stands.
+  environment->merge(files.variables);
+  written_files_ = std::move(files.written);
+  if (!confinement.has_value()) return absl::OkStatus();
+  confinement->shown = std::move(files.shown);
+  confinement->paths.insert(confinement->paths.end(), files.paths.begin(), files.paths.end());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Confinement> Session::MakeConfinement() const {

@@ -61,7 +61,9 @@ LocalReply PlaceholderAccess::Refusal(size_t entry) const {
         .hint = {}};
   }
   return {.code = ReplyCode::kPlaceholderMisdirected,
-          .message = fmt::format("the placeholder of {} was sent to {}", owner, host),
+          .message = owner.empty()
+                         ? fmt::format("a placeholder that goes nowhere was sent to {}", host)
+                         : fmt::format("the placeholder of {} was sent to {}", owner, host),
           .host = host,
           .rule = owner,
           .hint = {}};

@@ -1,10 +1,11 @@
 #include "proxy/server/control.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "gateway-client/file_watch.h"
+#include "rules/provider_type.h"
 #include "rules/proxy_config.h"
 #include "rules/template.h"
 
@@ -26,13 +28,45 @@ bool IsAvailable(const std::shared_ptr<const sources::CredentialValue>& value) {
   return value != nullptr && !value->value.empty();
 }
 
+// By rule, then by property in use.
+std::vector<rules::CredentialSource> SourcesOf(const rules::RuleSet& rules) {
+  std::vector<rules::CredentialSource> sources;
+  for (const rules::CredentialRule& rule : rules.rules()) sources.push_back(rule.source);
+  for (const rules::PropertyInUse& used : rules.properties()) sources.push_back(used.source);
+  return sources;
+}
+
+// Whether attached providers have what they cannot be without, and properties look as their types
+// say. `values` are of SourcesOf.
+absl::Status CheckProperties(const rules::RuleSet& rules, const sources::ValueTable& values) {
+  std::string problems;
+  const auto add = [&problems](std::string_view problem) {
+    problems.append(problems.empty() ? "" : "\n").append(problem);
+  };
+  for (size_t i = 0; i < rules.properties().size(); ++i) {
+    const rules::PropertyInUse& used = rules.properties()[i];
+    const rules::ProviderProperty& property = *used.property;
+    const auto& value = values[rules.rules().size() + i];
+    const std::string variables = fmt::format("{}", fmt::join(used.source.variables, " or "));
+    if (!IsAvailable(value)) {
+      if (!used.attached || !property.required) continue;
+      add(fmt::format("provider {} needs its {}: set {} ({})", used.source.provider, property.name,
+                      variables, property.help));
+    } else if (!property.Accepts(value->value.Reveal())) {
+      add(fmt::format("provider {}: what is in {} is no {} ({})", used.source.provider, variables,
+                      property.name, property.help));
+    }
+  }
+  return problems.empty() ? absl::OkStatus() : absl::InvalidArgumentError(problems);
+}
+
+// `lookup` gives the values of the names in the rule's format.
 std::shared_ptr<const RuleCredential> MakeCredential(const rules::CredentialRule& rule,
-                                                     const SecretString& value) {
+                                                     const SecretString& value,
+                                                     const rules::Template::Lookup& lookup) {
   auto credential = std::make_shared<RuleCredential>();
-  credential->available = !value.empty();
-  if (!credential->available) return credential;
   credential->raw = value.Clone();
-  credential->written = rule.format.Render(value.Reveal());
+  credential->written = rule.format.Render(lookup);
   if (rule.scrub != rules::ScrubMode::kOff) {
     const std::array<std::string_view, 1> formatted = {credential->written.Reveal()};
     credential->scrub = scrub::ScrubSet(value.Reveal(), formatted);
@@ -43,6 +77,13 @@ std::shared_ptr<const RuleCredential> MakeCredential(const rules::CredentialRule
     credential->written = SecretString(encoded);
     WipeString(&encoded);
   }
+  return credential;
+}
+
+// Of what a rule needs when part of it cannot be had.
+std::shared_ptr<const RuleCredential> Unavailable() {
+  auto credential = std::make_shared<RuleCredential>();
+  credential->available = false;
   return credential;
 }
 
@@ -64,12 +105,12 @@ Control::~Control() {
   sources_.reset();
 }
 
-absl::Status Control::Start(const std::string& config_file) {
+absl::Status Control::Start(ConfigOrigin config) {
   sources_ = std::make_unique<sources::CredentialSources>(
       [this](const std::shared_ptr<const sources::ValueTable>&) { eventfd_write(wake_.get(), 1); });
   {
     absl::MutexLock lock(&mutex_);
-    config_file_ = config_file;
+    config_ = std::move(config);
     policy_.Begin();
     if (policy_.current() != nullptr) AuditPolicy(policy_.name(), "loaded");
   }
@@ -80,9 +121,9 @@ absl::Status Control::Start(const std::string& config_file) {
 
 absl::Status Control::Reload() {
   absl::MutexLock lock(&mutex_);
-  std::string text = "{}";
-  if (!config_file_.empty()) {
-    ASSIGN_OR_RETURN(text, ReadFile(config_file_, kMaxConfigSize));
+  std::string text = config_.text;
+  if (!config_.file.empty()) {
+    ASSIGN_OR_RETURN(text, ReadFile(config_.file, kMaxConfigSize));
   }
   const absl::StatusOr<bool> policy = policy_.Refresh();
   const absl::Status config = Load(text);
@@ -101,21 +142,25 @@ absl::Status Control::Reload() {
 }
 
 absl::Status Control::Load(const std::string& text) {
-  const rules::ParsedProxyConfig parsed = rules::ParseProxyConfig(text);
+  const rules::ParsedProxyConfig parsed = rules::ParseProxyConfig(text, config_.providers);
   for (const rules::Problem& warning : parsed.warnings) {
-    log::Warn("config", rules::FormatProblem(config_file_, warning));
+    log::Warn("config", rules::FormatProblem(ConfigName(), warning));
   }
   if (parsed.rules == nullptr) {
     std::string message;
     for (const rules::Problem& problem : parsed.errors) {
       if (!message.empty()) message.push_back('\n');
-      message += rules::FormatProblem(config_file_, problem);
+      message += rules::FormatProblem(ConfigName(), problem);
     }
     return absl::InvalidArgumentError(message);
   }
-  std::vector<rules::CredentialSource> specs;
-  for (const rules::CredentialRule& rule : parsed.rules->rules()) specs.push_back(rule.source);
-  ASSIGN_OR_RETURN(values_, sources_->Follow(specs));
+  ASSIGN_OR_RETURN(auto values, sources_->Follow(SourcesOf(*parsed.rules)));
+  if (absl::Status status = CheckProperties(*parsed.rules, *values); !status.ok()) {
+    // Values come by index, so that sources and rules must go together.
+    if (rules_ != nullptr) (void)sources_->Follow(SourcesOf(*rules_));
+    return status;
+  }
+  values_ = std::move(values);
   rules_ = parsed.rules;
   config_text_ = text;
   Publish();
@@ -124,21 +169,63 @@ absl::Status Control::Load(const std::string& text) {
   return absl::OkStatus();
 }
 
+const std::shared_ptr<const sources::CredentialValue>& Control::ValueOfProperty(
+    size_t index) const {
+  return (*values_)[rules_->rules().size() + index];
+}
+
 std::string Control::PlaceholderFor(const rules::CredentialRule& rule) {
+  using Kind = rules::CredentialSource::Kind;
   if (!rule.placeholder.empty()) return rule.placeholder;
-  if (rule.source.kind != rules::CredentialSource::Kind::kEnvVar) return {};
+  if (rule.source.kind != Kind::kEnvVar && rule.source.kind != Kind::kProvider) return {};
+  for (const rules::PropertyInUse& used : rules_->properties()) {
+    // A variable that a property goes to as well holds one placeholder for both. What becomes of it
+    // is for the rule that matches the request to say.
+    const std::vector<std::string>& variables = used.property->project;
+    const bool shares = rule.source.kind == Kind::kEnvVar
+                            ? std::ranges::count(variables, rule.source.env_var) > 0
+                            : used.source == rule.source;
+    if (shares && used.property->secret) return PlaceholderFor(used);
+  }
+  if (rule.source.kind == Kind::kProvider) return {};
   std::string& made = made_placeholders_[rule.source.env_var];
   if (made.empty()) made = rules::MakePlaceholder();
   return made;
 }
 
+std::string Control::PlaceholderFor(const rules::PropertyInUse& used) {
+  // No variable's name has a dot.
+  std::string& made =
+      made_placeholders_[fmt::format("{}.{}", used.source.provider, used.source.property)];
+  if (made.empty()) made = used.property->placeholder.Fill();
+  return made;
+}
+
 std::shared_ptr<const RuleCredential> Control::CredentialOf(size_t index) {
+  const rules::CredentialRule& rule = rules_->rules()[index];
   const std::shared_ptr<const sources::CredentialValue>& value = (*values_)[index];
-  if (value == nullptr) return nullptr;
-  const bool is_in_force =
-      published_ != nullptr && published_->rules == rules_ && (*published_values_)[index] == value;
+  // The indexes of all the values that it is made of.
+  std::vector<size_t> parts = {index};
+  for (const auto& further : rule.further) {
+    parts.push_back(rules_->rules().size() + further.property);
+  }
+  const bool is_in_force = published_ != nullptr && published_->rules == rules_ &&
+                           std::ranges::all_of(parts, [this](size_t part) {
+                             return (*published_values_)[part] == (*values_)[part];
+                           });
   if (is_in_force) return published_->credentials[index];
-  return MakeCredential(rules_->rules()[index], value->value);
+  for (const size_t part : parts) {
+    if ((*values_)[part] == nullptr) return nullptr;
+  }
+  for (const size_t part : parts) {
+    if ((*values_)[part]->value.empty()) return Unavailable();
+  }
+  return MakeCredential(rule, value->value, [&](std::string_view name) {
+    for (const auto& further : rule.further) {
+      if (further.name == name) return ValueOfProperty(further.property)->value.Reveal();
+    }
+    return value->value.Reveal();
+  });
 }
 
 void Control::Publish() {
@@ -154,6 +241,10 @@ void Control::Publish() {
       placeholders.push_back({std::move(placeholder), {static_cast<uint16_t>(i)}});
     }
   }
+  // One that no rule owns may go nowhere.
+  for (const rules::PropertyInUse& used : rules_->properties()) {
+    if (used.property->secret) placeholders.push_back({PlaceholderFor(used), {}});
+  }
   snapshot->placeholders = rules::PlaceholderIndex(std::move(placeholders));
   snapshot->body_placeholders = BodyPlaceholders(snapshot->placeholders, *rules_);
   published_ = snapshot;
@@ -164,15 +255,58 @@ void Control::Publish() {
 std::vector<std::pair<std::string, std::string>> Control::PlaceholderVariables() {
   absl::MutexLock lock(&mutex_);
   std::map<std::string, std::string> variables;
+  const auto add = [&variables](const std::vector<std::string>& names, const std::string& value) {
+    for (const std::string& name : names) variables.emplace(name, value);
+  };
+  // A variable that is not set out here stays unset in there: programs choose by what they find.
   for (size_t i = 0; i < rules_->rules().size(); ++i) {
     const rules::CredentialRule& rule = rules_->rules()[i];
-    // A variable that is not set out here stays unset in there: programs choose by what they find.
-    if (rule.source.kind != rules::CredentialSource::Kind::kEnvVar || !IsAvailable((*values_)[i])) {
-      continue;
+    if (!IsAvailable((*values_)[i])) continue;
+    if (rule.source.kind == rules::CredentialSource::Kind::kEnvVar) {
+      add({rule.source.env_var}, PlaceholderFor(rule));
+    } else if (!rule.placeholder.empty()) {
+      for (const rules::PropertyInUse& used : rules_->properties()) {
+        if (used.source == rule.source) add(used.property->project, rule.placeholder);
+      }
     }
-    variables.emplace(rule.source.env_var, PlaceholderFor(rule));
+  }
+  for (size_t i = 0; i < rules_->properties().size(); ++i) {
+    const rules::PropertyInUse& used = rules_->properties()[i];
+    if (!IsAvailable(ValueOfProperty(i))) continue;
+    add(used.property->project, used.property->secret
+                                    ? PlaceholderFor(used)
+                                    : std::string(ValueOfProperty(i)->value.Reveal()));
   }
   return {variables.begin(), variables.end()};
+}
+
+std::vector<ProvidedFile> Control::ProvidedFiles() {
+  absl::MutexLock lock(&mutex_);
+  std::vector<ProvidedFile> files;
+  for (const auto& type : rules_->attached()) {
+    // By property; empty where it has no value.
+    std::map<std::string, std::string, std::less<>> shown;
+    for (size_t i = 0; i < rules_->properties().size(); ++i) {
+      const rules::PropertyInUse& used = rules_->properties()[i];
+      if (used.source.provider != type->name || !IsAvailable(ValueOfProperty(i))) continue;
+      shown[used.property->name] = used.property->secret
+                                       ? PlaceholderFor(used)
+                                       : std::string(ValueOfProperty(i)->value.Reveal());
+    }
+    for (const rules::ProviderFile& file : type->files) {
+      const SecretString contents = file.contents.Render([&shown](std::string_view name) {
+        const auto found = shown.find(name);
+        return found == shown.end() ? std::string_view() : std::string_view(found->second);
+      });
+      files.push_back({.provider = type->name,
+                       .path = file.path,
+                       .mode = file.mode,
+                       .contents = std::string(contents.Reveal()),
+                       .file_variable = file.file_variable,
+                       .folder_variable = file.folder_variable});
+    }
+  }
+  return files;
 }
 
 std::vector<CredentialState> Control::CredentialStates() {
@@ -199,7 +333,7 @@ void Control::Run() {
   int policy_fd = -1;
   {
     absl::MutexLock lock(&mutex_);
-    config_file = config_file_;
+    config_file = config_.file;
     policy_fd = policy_.fd();
   }
   // What was written between the first reading and now has raised no event.
@@ -232,7 +366,8 @@ void Control::TakeNewValues() {
   values_ = sources_->Current();
   Publish();
   if (audit_ == nullptr) return;
-  for (size_t i = 0; i < values_->size() && i < old->size(); ++i) {
+  const size_t count = std::min({values_->size(), old->size(), rules_->rules().size()});
+  for (size_t i = 0; i < count; ++i) {
     if ((*values_)[i] == (*old)[i]) continue;
     audit::AuditRecord record;
     record.event = audit::AuditEvent::kCredential;
@@ -243,7 +378,7 @@ void Control::TakeNewValues() {
 }
 
 std::string_view Control::ConfigName() const {
-  return config_file_.empty() ? std::string_view("default") : std::string_view(config_file_);
+  return config_.file.empty() ? std::string_view("default") : std::string_view(config_.file);
 }
 
 void Control::AuditPolicy(std::string_view by, std::string_view outcome) {
@@ -257,19 +392,19 @@ void Control::AuditPolicy(std::string_view by, std::string_view outcome) {
 
 void Control::OnConfigFileChanged() {
   absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<std::string> text = ReadFile(config_file_, kMaxConfigSize);
+  const absl::StatusOr<std::string> text = ReadFile(config_.file, kMaxConfigSize);
   // Gone for the moment while an editor replaces it, or for good: what is in force stays.
   if (!text.ok() || *text == config_text_ || *text == refused_text_) return;
   const absl::Status status = Load(*text);
   if (status.ok()) {
     refused_text_.clear();
-    log::Info("config", "reloaded", {{"file", config_file_}});
+    log::Info("config", "reloaded", {{"file", config_.file}});
     return;
   }
   refused_text_ = *text;
   AuditPolicy(ConfigName(), "refused");
   log::Error("config", "the changed file is not used; the old configuration stays",
-             {{"file", config_file_}, {"problems", Message(status)}});
+             {{"file", config_.file}, {"problems", Message(status)}});
 }
 
 void Control::OnPolicyChanged() {

@@ -18,6 +18,8 @@
 #include "proxy/audit/audit_log.h"
 #include "proxy/exchange/snapshot.h"
 #include "proxy/server/policy_in_force.h"
+#include "proxy/server/server.h"
+#include "rules/provider_types.h"
 
 namespace sallyport::proxy {
 
@@ -27,6 +29,14 @@ struct CredentialState {
   bool has_value = false;
   double age_seconds = 0;
   uint64_t errors = 0;
+};
+
+// Where the rules come from.
+struct ConfigOrigin {
+  // proxy-config.json; empty: `text` stands in its place.
+  std::string file;
+  std::string text;
+  rules::Providers providers;
 };
 
 // Owns the configuration, the policy and the credential sources, and makes a Snapshot of them
@@ -43,15 +53,16 @@ class Control {
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
 
-  // Reads the configuration (an empty path: that of an empty file) and the credentials, publishes
-  // the first snapshot, and starts watching. Errors list every problem of the file, a line each.
-  absl::Status Start(const std::string& config_file);
+  // Reads the configuration and the credentials, publishes the first snapshot, and starts watching.
+  // Errors list every problem of the file, a line each.
+  absl::Status Start(ConfigOrigin config);
 
   // Reads the file and the policy again. On an error what is in force stays.
   absl::Status Reload();
 
-  // Variable and placeholder for each envVar rule that has a value.
+  // As Server's; of what has a value.
   std::vector<std::pair<std::string, std::string>> PlaceholderVariables();
+  std::vector<ProvidedFile> ProvidedFiles();
 
   // By rule.
   std::vector<CredentialState> CredentialStates();
@@ -71,7 +82,11 @@ class Control {
   // Of the rule of that index; as it is in force, where neither the rules nor its value changed.
   std::shared_ptr<const RuleCredential> CredentialOf(size_t index)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  const std::shared_ptr<const sources::CredentialValue>& ValueOfProperty(size_t index) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string PlaceholderFor(const rules::CredentialRule& rule)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::string PlaceholderFor(const rules::PropertyInUse& used)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::function<void(std::shared_ptr<const Snapshot>)> publish_;
@@ -81,17 +96,19 @@ class Control {
   std::atomic<uint64_t> policy_version_ = 0;
 
   absl::Mutex mutex_;
-  std::string config_file_ ABSL_GUARDED_BY(mutex_);
+  ConfigOrigin config_ ABSL_GUARDED_BY(mutex_);
   std::string config_text_ ABSL_GUARDED_BY(mutex_);
   // A changed file that was not taken: reported once.
   std::string refused_text_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const rules::RuleSet> rules_ ABSL_GUARDED_BY(mutex_);
   PolicyInForce policy_ ABSL_GUARDED_BY(mutex_);
+  // By rule, then by property in use.
   std::shared_ptr<const sources::ValueTable> values_ ABSL_GUARDED_BY(mutex_);
   // The snapshot in force, and the values it was made of.
   std::shared_ptr<const Snapshot> published_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const sources::ValueTable> published_values_ ABSL_GUARDED_BY(mutex_);
-  // By variable: made once for a run, so that a reload does not change what the child was given.
+  // By variable or property: made once for a run, so that a reload does not change what the child
+  // was given.
   std::map<std::string, std::string> made_placeholders_ ABSL_GUARDED_BY(mutex_);
 
   std::unique_ptr<sources::CredentialSources> sources_;

@@ -48,6 +48,7 @@ class ServerImpl final : public Server {
   std::vector<std::pair<std::string, std::string>> PlaceholderVariables() const override {
     return control_->PlaceholderVariables();
   }
+  std::vector<ProvidedFile> ProvidedFiles() const override { return control_->ProvidedFiles(); }
   absl::Status Reload() override;
   void Drain(std::chrono::milliseconds limit) override;
 
@@ -133,7 +134,9 @@ absl::Status ServerImpl::Start() {
   control_ = std::make_unique<Control>(
       [this](std::shared_ptr<const Snapshot> snapshot) { Publish(std::move(snapshot)); },
       PolicyInForce(options_.policy_source, options_.policy), audit_.get());
-  RETURN_IF_ERROR(control_->Start(options_.config_file));
+  RETURN_IF_ERROR(control_->Start({.file = options_.config_file,
+                                   .text = options_.config_text,
+                                   .providers = options_.providers}));
   ASSIGN_OR_RETURN(ca_files_, ca::WriteCaFiles(options_.ca_dir, *authority_));
   return StartWorkers();
 }

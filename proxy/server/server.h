@@ -1,6 +1,8 @@
 #ifndef SALLYPORT_PROXY_SERVER_SERVER_H_
 #define SALLYPORT_PROXY_SERVER_SERVER_H_
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -15,6 +17,7 @@
 #include "gateway-client/policy_source.h"
 #include "proxy/server/limits.h"
 #include "proxy/upstream/upstream_proxy.h"
+#include "rules/provider_types.h"
 
 namespace sallyport::proxy {
 
@@ -39,6 +42,19 @@ struct ConnectTo {
   static absl::StatusOr<ConnectTo> Parse(std::string_view text);
 };
 
+// A file that a program behind the proxy should find.
+struct ProvidedFile {
+  // The type of the provider that brings it.
+  std::string provider;
+  // Absolute, or "~/…".
+  std::string path;
+  mode_t mode = 0600;
+  std::string contents;
+  // Variables to set to the file, and to its folder; empty: none.
+  std::string file_variable;
+  std::string folder_variable;
+};
+
 // A socket that was made elsewhere, above all in another network namespace, and is served as it is:
 // bound, listening where it is a stream, non-blocking.
 struct InheritedSocket {
@@ -55,8 +71,11 @@ struct InheritedSocket {
 };
 
 struct ServerOptions {
-  // proxy-config.json; empty: the configuration of an empty file.
+  // proxy-config.json; empty: `config_text` stands in its place.
   std::string config_file;
+  std::string config_text = "{}";
+  // The provider types that it may name, and the providers attached beside it.
+  rules::Providers providers;
   // Where the policy comes from, and what it gave already; both null: proxy-config.json alone
   // decides.
   std::shared_ptr<sources::PolicySource> policy_source;
@@ -102,9 +121,13 @@ class Server {
   virtual const std::string& ca_file() const = 0;
   virtual const std::string& ca_bundle_file() const = 0;
 
-  // What a program behind the proxy should have in its environment instead of each envVar rule's
-  // secret: variable and placeholder.
+  // What a program behind the proxy should have in its environment: for each envVar rule, and for
+  // each property of a provider that goes to a variable, the variable and the placeholder; of
+  // properties that are no secrets, the value.
   virtual std::vector<std::pair<std::string, std::string>> PlaceholderVariables() const = 0;
+
+  // The files that the attached providers' programs look for, made of placeholders.
+  virtual std::vector<ProvidedFile> ProvidedFiles() const = 0;
 
   // Reads the configuration file and the policy again; also done when either changes. On error the
   // running ones stay. Reopens the audit log.

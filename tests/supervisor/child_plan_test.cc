@@ -33,6 +33,7 @@ TEST(ChildPlanTest, TheConfinementSurvivesTheWayToo) {
   Confinement& sent = plan.confinement.emplace();
   sent.paths = {{"/usr", PathAccess::kRead}, {"/tmp", PathAccess::kReadWrite}};
   sent.covered = {{"/etc/bundle", "/tmp/ours"}};
+  sent.shown = {{"/home/u/.file", "several\nlines\n", 0640}};
   sent.resolv_conf = "nameserver 127.0.0.1\n";
   sent.become = {1000, 1001};
   sent.landlock_best_effort = true;
@@ -47,6 +48,10 @@ TEST(ChildPlanTest, TheConfinementSurvivesTheWayToo) {
   ASSERT_EQ(confinement.covered.size(), 1u);
   EXPECT_EQ(confinement.covered[0].target, "/etc/bundle");
   EXPECT_EQ(confinement.covered[0].source, "/tmp/ours");
+  ASSERT_EQ(confinement.shown.size(), 1u);
+  EXPECT_EQ(confinement.shown[0].path, "/home/u/.file");
+  EXPECT_EQ(confinement.shown[0].contents, "several\nlines\n");
+  EXPECT_EQ(confinement.shown[0].mode, 0640u);
   EXPECT_EQ(confinement.resolv_conf, sent.resolv_conf);
   EXPECT_EQ(confinement.become->user, 1000u);
   EXPECT_EQ(confinement.become->group, 1001u);

@@ -16,6 +16,7 @@ class ListeningServer final : public proxy::Server {
   std::vector<std::pair<std::string, std::string>> PlaceholderVariables() const override {
     return {{"KEY", "placeholder"}};
   }
+  std::vector<proxy::ProvidedFile> ProvidedFiles() const override { return {}; }
   absl::Status Reload() override { return absl::OkStatus(); }
   void Drain(std::chrono::milliseconds /*limit*/) override {}
 

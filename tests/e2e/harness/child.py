@@ -25,7 +25,10 @@ class ChildRunner:
         self.workdir = None
 
     def command_line(self, command, config=None, routes=None, args=()):
-        """The arguments after the program's name; writes the configuration they name."""
+        """The arguments after the program's name; writes the configuration they name.
+
+        `config` False: there is none.
+        """
         folder = self._folder / str(self._count)
         self._count += 1
         self.home = folder / "home"
@@ -34,15 +37,18 @@ class ChildRunner:
         self.workdir.mkdir()
         config_file = folder / "proxy-config.json"
         config_file.write_text(config if isinstance(config, str) else json.dumps(config or {}))
+        if config is False:
+            config_file.unlink()
         self.audit_file = folder / "audit.jsonl"
         roots = folder / "roots.pem"
         shutil.copy(self._pki.root.file, roots)
         if self.user is not None:
             for path in (folder, self.home, self.workdir, config_file, roots):
-                os.chown(path, self.user, self.user)
+                if path.exists():
+                    os.chown(path, self.user, self.user)
         line = [
             "run", "--isolation", self.isolation,
-            "--config", config_file,
+            *([] if config is False else ["--config", config_file]),
             "--upstream-ca", roots,
             "--audit-log", self.audit_file,
             "--log-level", "debug",
