@@ -12,7 +12,9 @@
 #include "base/trusted_file.h"
 #include "cli/config_path.h"
 #include "cli/policy_choice.h"
+#include "cli/provider_choice.h"
 #include "rules/policy.h"
+#include "rules/provider_types.h"
 #include "rules/proxy_config.h"
 
 namespace sallyport::cli {
@@ -51,8 +53,17 @@ bool CheckPolicy(const std::string& file, std::string_view text) {
   return true;
 }
 
-bool CheckConfig(const std::string& file, std::string_view text) {
-  const rules::ParsedProxyConfig parsed = rules::ParseProxyConfig(text);
+bool CheckProviderType(const std::string& file, std::string_view text) {
+  const rules::ParsedProviderType parsed = rules::ParseProviderType(text);
+  PrintProblems(file, parsed.errors, {});
+  if (parsed.type == nullptr) return false;
+  fmt::print("{}: good, the provider type {}\n", file, parsed.type->name);
+  return true;
+}
+
+bool CheckConfig(const std::string& file, std::string_view text,
+                 const rules::Providers& providers) {
+  const rules::ParsedProxyConfig parsed = rules::ParseProxyConfig(text, providers);
   PrintProblems(file, parsed.errors, parsed.warnings);
   if (parsed.rules == nullptr) return false;
   const size_t rules = parsed.rules->rules().size();
@@ -61,14 +72,15 @@ bool CheckConfig(const std::string& file, std::string_view text) {
 }
 
 // Prints what is wrong with one file; whether nothing is.
-bool CheckFile(const std::string& file) {
+bool CheckFile(const std::string& file, const rules::Providers& providers) {
   const absl::StatusOr<std::string> text = ReadFile(file, kMaxConfigBytes);
   if (!text.ok()) {
     fmt::print("{}\n", Message(text.status()));
     return false;
   }
-  if (!IsPolicy(file, *text)) return CheckConfig(file, *text);
-  const bool good = CheckPolicy(file, *text);
+  if (!IsPolicy(file, *text)) return CheckConfig(file, *text, providers);
+  const bool good = rules::LooksLikeProviderType(*text) ? CheckProviderType(file, *text)
+                                                        : CheckPolicy(file, *text);
   const absl::Status safe = ReadTrustedFile(file, kMaxConfigBytes).status();
   if (!safe.ok()) fmt::print("warning: as it lies it would not be used: {}\n", Message(safe));
   return good;
@@ -94,11 +106,22 @@ std::vector<std::string> FilesInUse() {
   return files;
 }
 
-int Check(std::vector<std::string> files) {
-  if (files.empty()) files = FilesInUse();
+struct CheckFlags {
+  std::vector<std::string> files;
+  std::string provider_types;
+};
+
+int Check(const CheckFlags& flags) {
+  const std::vector<std::string> files = flags.files.empty() ? FilesInUse() : flags.files;
   if (files.empty()) return 1;
-  bool good = true;
-  for (const std::string& file : files) good &= CheckFile(file);
+  auto types = FindProviderTypes(flags.provider_types);
+  bool good = types.ok();
+  if (!good) {
+    fmt::print("{}\n", Message(types.status()));
+    types = rules::ProviderTypes::BuiltIn();
+  }
+  const rules::Providers providers = {.types = *types, .attached = {}};
+  for (const std::string& file : files) good &= CheckFile(file, providers);
   return good ? 0 : 1;
 }
 
@@ -107,9 +130,13 @@ int Check(std::vector<std::string> files) {
 void AddCheckCommand(CLI::App& app, std::function<int()>* action) {
   CLI::App* command =
       app.add_subcommand("check", "Validate configuration files, listing every problem at once");
-  auto files = std::make_shared<std::vector<std::string>>();
-  command->add_option("FILE", *files, "Files to check; without any, those that would be used");
-  command->callback([files, action] { *action = [files] { return Check(*files); }; });
+  auto flags = std::make_shared<CheckFlags>();
+  command->add_option(
+      "FILE", flags->files,
+      "Files to check: proxy-config.json, policy.yaml, provider types; without any, "
+      "those that would be used");
+  AddProviderTypes(*command, &flags->provider_types);
+  command->callback([flags, action] { *action = [flags] { return Check(*flags); }; });
 }
 
 }  // namespace sallyport::cli

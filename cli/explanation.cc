@@ -50,14 +50,15 @@ std::string SourceName(const CredentialSource& source) {
 }
 
 std::string DescribeAvailability(const CredentialSource& source, Availability availability) {
-  const bool variable = source.kind == CredentialSource::Kind::kEnvVar;
+  const bool variable = source.kind == CredentialSource::Kind::kEnvVar ||
+                        source.kind == CredentialSource::Kind::kProvider;
   switch (availability) {
     case Availability::kAvailable:
       return variable ? "set" : "readable";
     case Availability::kMissing:
       return variable ? "not set" : "not readable";
     case Availability::kUnknown:
-      return source.kind == CredentialSource::Kind::kCommand ? "not run" : "kept by the gateway";
+      return "not run";
   }
   return "";
 }

@@ -11,6 +11,7 @@
 #include "cli/check_command.h"
 #include "cli/doctor_command.h"
 #include "cli/explain_command.h"
+#include "cli/init_command.h"
 #include "cli/proxy_command.h"
 #include "cli/run_command.h"
 #include "cli/schema_command.h"
@@ -51,6 +52,7 @@ int Main(int argc, char** argv) {
   AddCheckCommand(app, &action);
   AddExplainCommand(app, &action);
   AddSchemaCommand(app, &action);
+  AddInitCommand(app, &action);
   AddDoctorCommand(app, &action);
   app.set_version_flag("--version", kVersion, "Print the version");
   app.set_help_flag("-h,--help", "Print this help");

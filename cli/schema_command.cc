@@ -7,6 +7,7 @@
 #include <string>
 
 #include "rules/policy.h"
+#include "rules/provider_type.h"
 #include "rules/proxy_config.h"
 
 namespace sallyport::cli {
@@ -14,12 +15,18 @@ namespace sallyport::cli {
 void AddSchemaCommand(CLI::App& app, std::function<int()>* action) {
   CLI::App* command = app.add_subcommand("schema", "Print the JSON Schema of a configuration file");
   auto which = std::make_shared<std::string>();
-  command->add_option("WHICH", *which, "The file: proxy-config or policy")
+  command->add_option("WHICH", *which, "The file: proxy-config, policy or provider-type")
       ->required()
-      ->check(CLI::IsMember({"proxy-config", "policy"}));
+      ->check(CLI::IsMember({"proxy-config", "policy", "provider-type"}));
   command->callback([which, action] {
     *action = [which] {
-      fmt::print("{}", *which == "policy" ? rules::PolicySchema() : rules::ProxyConfigSchema());
+      if (*which == "policy") {
+        fmt::print("{}", rules::PolicySchema());
+      } else if (*which == "provider-type") {
+        fmt::print("{}", rules::ProviderTypeSchema());
+      } else {
+        fmt::print("{}", rules::ProxyConfigSchema());
+      }
       return 0;
     };
   });

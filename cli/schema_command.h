@@ -6,8 +6,8 @@
 
 namespace sallyport::cli {
 
-// Adds `sallyport schema proxy-config|policy`, which prints a JSON Schema. When the command line
-// asks for it, `*action` becomes what shall run; it returns the exit status.
+// Adds `sallyport schema proxy-config|policy|provider-type`, which prints a JSON Schema. When the
+// command line asks for it, `*action` becomes what shall run; it returns the exit status.
 void AddSchemaCommand(CLI::App& app, std::function<int()>* action);
 
 }  // namespace sallyport::cli

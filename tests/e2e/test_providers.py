@@ -579,3 +579,103 @@ def test_a_type_that_others_may_write_to_is_refused(child_runner, tmp_path):
     result = child_runner.run(["/bin/echo", "ran"], args=["--provider-types", folder])
     assert result.status == 125
     assert "mine.yaml" in result.err and result.out == ""
+
+
+class TestInit:
+    @pytest.fixture
+    def init(self, sallyport):
+        return lambda *args, **env: sallyport("init", *args, env=env)
+
+    @pytest.fixture
+    def file(self, tmp_path):
+        return tmp_path / "home" / ".config" / "sallyport" / "proxy-config.json"
+
+    def test_writes_what_it_found(self, init, file, sallyport, secret, search):
+        result = init(GITHUB_TOKEN=secret, ANTHROPIC_API_KEY=secret, OTHER=secret)
+        assert result.status == 0, result
+        assert "found anthropic, by ANTHROPIC_API_KEY\n" in result.out
+        assert "found github, by GITHUB_TOKEN\n" in result.out
+        assert "found copilot" not in result.out
+        search.check(result.stdout + result.stderr, "what init printed")
+        search.check(file.read_bytes(), "the file")
+        checked = sallyport("check", file)
+        assert checked.status == 0, checked
+        explained = sallyport(
+            "explain", "--json", "https://api.github.com/user", env={"GITHUB_TOKEN": secret}
+        )
+        assert json.loads(explained.out)["rules"][0]["outcome"] == "applies"
+        denied = sallyport("explain", "--json", "https://example.com/")
+        assert json.loads(denied.out)["decision"] == "denied"
+
+    def test_finds_nothing_and_denies_everything(self, init, file, sallyport):
+        result = init()
+        assert result.status == 0, result
+        assert "found no provider" in result.out
+        assert sallyport("check", file).status == 0
+        denied = sallyport("explain", "--json", "https://example.com/")
+        assert json.loads(denied.out)["decision"] == "denied"
+
+    def test_never_writes_over_a_file(self, init, file, tmp_path):
+        file.parent.mkdir(parents=True)
+        file.write_text("mine")
+        result = init(GITHUB_TOKEN="x")
+        assert result.status == 1
+        assert str(file) in result.err
+        assert file.read_text() == "mine"
+
+    def test_never_takes_the_place_of_the_other_file(self, init, file, tmp_path):
+        other = tmp_path / "home" / ".sandboxd" / "proxy-config.json"
+        other.parent.mkdir(parents=True)
+        other.write_text("{}")
+        result = init(GITHUB_TOKEN="x")
+        assert result.status == 1
+        assert str(other) in result.err
+        assert not file.exists()
+
+    def test_writes_where_it_is_told(self, init, tmp_path):
+        place = tmp_path / "new" / "c.json"
+        assert init("--config", place, GITHUB_TOKEN="x").status == 0
+        assert '"provider": "github"' in place.read_text()
+
+    def test_what_it_wrote_works(self, init, file, run_client, secret):
+        init(GITHUB_TOKEN=secret)
+        told, origin = run_client(
+            [],
+            [("https://api.github.com/user", "X-A", "{GITHUB_TOKEN}")],
+            config=file.read_text(),
+            env={"GITHUB_TOKEN": secret},
+        )
+        assert told["status"] == [200]
+        assert origin.only_request().fields.one("authorization") == f"Bearer {secret}"
+
+
+def test_explain_shows_what_a_provider_would_do(sallyport):
+    result = sallyport(
+        "explain", "--provider", "github", "https://api.github.com/", env={"GH_TOKEN": "x"}
+    )
+    assert "allowed by provider github" in result.out
+    assert "github.credentials[1] applies" in result.out
+    assert "provider github.token is set" in result.out
+    other = sallyport("explain", "--provider", "github", "https://example.com/")
+    assert "denied by policy.default" in other.out
+
+
+def test_check_knows_types_and_their_properties(sallyport, tmp_path):
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps({"credentials": [rule(**BEARER, provider="githup")]}))
+    result = sallyport("check", file)
+    assert result.status == 1
+    assert 'credentials[0].provider: no such provider type; did you mean "github"?' in result.out
+    types = own_type(tmp_path / "types")
+    file.write_text(json.dumps({"credentials": [rule(**BEARER, provider="mine")]}))
+    assert sallyport("check", file).status == 1
+    assert sallyport("check", "--provider-types", types, file).status == 0
+    assert "good, the provider type mine" in sallyport("check", types / "mine.yaml").out
+
+
+def test_check_tells_what_is_wrong_with_a_type_and_where(sallyport, tmp_path):
+    file = tmp_path / "t.yaml"
+    file.write_text("type: t\ndescription: T\nproperties:\n  k:\n    hlp: x\n")
+    result = sallyport("check", file)
+    assert result.status == 1
+    assert f'{file}:5:5: properties.k.hlp: unknown key; did you mean "help"?' in result.out
