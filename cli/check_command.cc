@@ -20,7 +20,7 @@
 namespace sallyport::cli {
 namespace {
 
-void PrintProblems(const std::string& file, std::vector<rules::Problem> errors,
+void PrintProblems(const std::string& file, const std::vector<rules::Problem>& errors,
                    std::vector<rules::Problem> warnings) {
   for (const rules::Problem& problem : errors) {
     fmt::print("{}\n", rules::FormatProblem(file, problem));

@@ -69,19 +69,19 @@ bool RequestMatcher::MatchesMethodAndPath(std::string_view request_method,
   return (method == "*" || method == request_method) && MatchGlob(path, request_path, '/');
 }
 
-bool RequestMatcher::AllowsQuery(std::string_view text) const {
-  return std::all_of(query.begin(), query.end(), [text](const QueryMatcher& matcher) {
+bool RequestMatcher::AllowsQuery(std::string_view request_query) const {
+  return std::all_of(query.begin(), query.end(), [request_query](const QueryMatcher& matcher) {
     return std::all_of(kReadings.begin(), kReadings.end(), [&](std::string_view separators) {
-      const Values values = Count(matcher, text, separators);
+      const Values values = Count(matcher, request_query, separators);
       return values.total > 0 && values.matching == values.total;
     });
   });
 }
 
-bool RequestMatcher::DeniesQuery(std::string_view text) const {
-  return std::all_of(query.begin(), query.end(), [text](const QueryMatcher& matcher) {
+bool RequestMatcher::DeniesQuery(std::string_view request_query) const {
+  return std::all_of(query.begin(), query.end(), [request_query](const QueryMatcher& matcher) {
     return std::any_of(kReadings.begin(), kReadings.end(), [&](std::string_view separators) {
-      return Count(matcher, text, separators).matching > 0;
+      return Count(matcher, request_query, separators).matching > 0;
     });
   });
 }

@@ -51,6 +51,7 @@ void WipeArguments() {
   uintptr_t begin = 0;
   uintptr_t end = 0;
   if (fields >> begin >> end && begin != 0 && end > begin) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel tells addresses as numbers.
     explicit_bzero(reinterpret_cast<char*>(begin), end - begin);
   }
 }

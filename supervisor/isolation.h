@@ -57,7 +57,7 @@ struct IsolatedForker {
 // option accepts less, and what that costs. With kBestEffort kNetns goes without Landlock where
 // the kernel has none, and warns.
 absl::StatusOr<IsolatedForker> StartIsolated(Isolation wanted, const IsolationRequest& request,
-                                             rules::LandlockCompatibility landlock);
+                                             rules::LandlockCompatibility compatibility);
 
 }  // namespace sallyport::supervisor
 

@@ -155,7 +155,7 @@ absl::StatusOr<std::optional<std::string>> ViewBuilder::Follow(const std::string
       if (symlink(target, link.c_str()) != 0) return Failed("make", next);
     }
     const fs::path folder = done.empty() ? "/" : done;
-    rest = (folder / target).lexically_normal().string() + rest;
+    rest.insert(0, (folder / target).lexically_normal().string());
     done.clear();
   }
   return done.empty() ? "/" : done;
@@ -359,13 +359,12 @@ absl::Status MoveIn() {
 }  // namespace
 
 std::vector<PathRule> BasicDevices() {
-  std::vector<PathRule> rules;
+  std::vector<PathRule> rules = {{"/dev/tty", PathAccess::kTerminal},
+                                 {"/dev/console", PathAccess::kTerminal},
+                                 {"/dev/ptmx", PathAccess::kTerminal},
+                                 {"/dev/pts", PathAccess::kTerminal},
+                                 {"/dev/shm", PathAccess::kReadWrite}};
   for (const char* device : kPlainDevices) rules.push_back({device, PathAccess::kDevice});
-  rules.push_back({"/dev/tty", PathAccess::kTerminal});
-  rules.push_back({"/dev/console", PathAccess::kTerminal});
-  rules.push_back({"/dev/ptmx", PathAccess::kTerminal});
-  rules.push_back({"/dev/pts", PathAccess::kTerminal});
-  rules.push_back({"/dev/shm", PathAccess::kReadWrite});
   return rules;
 }
 

@@ -62,7 +62,7 @@ int MapIds(pid_t process, const IdMaps& all) {
 // A process outside the new namespace that gives it its ids once it is told to.
 class Mapper {
  public:
-  explicit Mapper(IdMaps maps) {
+  explicit Mapper(const IdMaps& maps) {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0) return;
     const UniqueFd told(fds[0]);

@@ -20,6 +20,7 @@ constexpr std::array kBundles = {
 
 std::vector<PathRule> PathsOf(const rules::FilesystemPolicy& policy, const std::string& workdir) {
   std::vector<PathRule> rules;
+  rules.reserve(policy.read_only.size() + policy.read_write.size() + 1);
   for (const std::string& path : policy.read_only) rules.push_back({path, PathAccess::kRead});
   for (const std::string& path : policy.read_write) rules.push_back({path, PathAccess::kReadWrite});
   if (policy.include_workdir) rules.push_back({workdir, PathAccess::kReadWrite});

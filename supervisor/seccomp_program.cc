@@ -82,6 +82,10 @@ class Rules {
   int error_ = 0;
 };
 
+scmp_arg_cmp Compare(unsigned argument, scmp_compare how, uint64_t value) {
+  return SCMP_CMP(argument, how, value, 0);
+}
+
 scmp_arg_cmp Bits(unsigned argument, uint64_t mask, uint64_t value) {
   return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, value);
 }
@@ -121,27 +125,27 @@ void AddFamilies(Rules* rules) {
     if (family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK) {
       continue;
     }
-    rules->Deny(SCMP_SYS(socket), SCMP_CMP(0, SCMP_CMP_EQ, family));
+    rules->Deny(SCMP_SYS(socket), Compare(0, SCMP_CMP_EQ, family));
   }
-  rules->Deny(SCMP_SYS(socket), SCMP_CMP(0, SCMP_CMP_GT, AF_NETLINK));
-  rules->Deny(SCMP_SYS(socket), SCMP_CMP(0, SCMP_CMP_EQ, AF_NETLINK),
-              SCMP_CMP(2, SCMP_CMP_NE, NETLINK_ROUTE));
+  rules->Deny(SCMP_SYS(socket), Compare(0, SCMP_CMP_GT, AF_NETLINK));
+  rules->Deny(SCMP_SYS(socket), Compare(0, SCMP_CMP_EQ, AF_NETLINK),
+              Compare(2, SCMP_CMP_NE, NETLINK_ROUTE));
   // A pair is connected from the start and reaches nobody.
-  rules->Deny(SCMP_SYS(socketpair), SCMP_CMP(0, SCMP_CMP_NE, AF_UNIX));
+  rules->Deny(SCMP_SYS(socketpair), Compare(0, SCMP_CMP_NE, AF_UNIX));
 }
 
 void DenyTypes(Rules* rules, uint64_t family, std::initializer_list<uint64_t> granted) {
   for (uint64_t type = 0; type < kSocketTypes; ++type) {
     if (std::find(granted.begin(), granted.end(), type) != granted.end()) continue;
-    rules->Deny(SCMP_SYS(socket), SCMP_CMP(0, SCMP_CMP_EQ, family), Bits(1, kSocketTypeMask, type));
+    rules->Deny(SCMP_SYS(socket), Compare(0, SCMP_CMP_EQ, family), Bits(1, kSocketTypeMask, type));
   }
 }
 
 void AddBrokeredTcp(Rules* rules) {
-  rules->Deny(SCMP_SYS(socket), SCMP_CMP(0, SCMP_CMP_EQ, AF_UNIX));
+  rules->Deny(SCMP_SYS(socket), Compare(0, SCMP_CMP_EQ, AF_UNIX));
   for (uint64_t family : {AF_INET, AF_INET6}) {
     DenyTypes(rules, family, {SOCK_STREAM});
-    rules->Add(SCMP_ACT_NOTIFY, SCMP_SYS(socket), SCMP_CMP(0, SCMP_CMP_EQ, family),
+    rules->Add(SCMP_ACT_NOTIFY, SCMP_SYS(socket), Compare(0, SCMP_CMP_EQ, family),
                Bits(1, kSocketTypeMask, SOCK_STREAM));
   }
   rules->Deny(SCMP_SYS(listen));

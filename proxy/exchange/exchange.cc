@@ -419,6 +419,8 @@ void Exchange::OnStall() {
          {}});
 }
 
+// Finish() lets go of everything that a reference might have come from.
+// NOLINTNEXTLINE(performance-unnecessary-value-param): hence a value, which callers move in.
 void Exchange::Reply(LocalReply reply) {
   ReleaseUpstream();
   status_ = http::StatusOf(reply.code);

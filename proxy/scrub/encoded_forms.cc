@@ -89,15 +89,14 @@ void PutUtf16(uint32_t point, const JsonStyle& style, Builder* out) {
 }
 
 void PutJsonAscii(char c, const JsonStyle& style, Builder* out) {
-  if (Contains(style.by_number, c)) {
-    PutUtf16(static_cast<uint8_t>(c), style, out);
+  const auto byte = static_cast<uint8_t>(c);
+  if (Contains(style.by_number, c) || (byte < 0x20 && c != '\t')) {
+    PutUtf16(byte, style, out);
   } else if (c == '"' || c == '\\' || (c == '/' && style.escapes_slash)) {
     out->Put('\\');
     out->Put(c);
   } else if (c == '\t') {
     out->Put("\\t");
-  } else if (static_cast<uint8_t>(c) < 0x20) {
-    PutUtf16(static_cast<uint8_t>(c), style, out);
   } else {
     out->Put(c);
   }

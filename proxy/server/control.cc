@@ -126,7 +126,7 @@ absl::Status Control::Reload() {
     ASSIGN_OR_RETURN(text, ReadFile(config_.file, kMaxConfigSize));
   }
   const absl::StatusOr<bool> policy = policy_.Refresh();
-  const absl::Status config = Load(text);
+  absl::Status config = Load(text);
   if (!policy.ok()) {
     AuditPolicy(policy_.name(), "refused");
     if (config.ok()) return policy.status();

@@ -51,7 +51,7 @@ TEST(NetworkPolicyTest, HostsMatchInCanonicalFormOnTheirPorts) {
   const struct {
     std::string_view authority;
     bool allowed;
-  } kCases[] = {
+  } cases[] = {
       {"api.test:443", true},
       {"API.TEST.:443", true},
       {"api.test:80", false},
@@ -79,7 +79,7 @@ TEST(NetworkPolicyTest, HostsMatchInCanonicalFormOnTheirPorts) {
       {"xn--bcher-kva.test:443", true},
       {"other.test:443", false},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const NetworkDecision decision = policy->network.Decide(At(c.authority), {});
     EXPECT_EQ(decision.allowed, c.allowed) << c.authority;
     EXPECT_EQ(decision.by == "network_policies", !c.allowed) << c.authority;
@@ -111,7 +111,7 @@ network_policies:
   const struct {
     std::string_view binary;
     bool allowed;
-  } kCases[] = {
+  } cases[] = {
       {"/usr/bin/git", true},
       {"/usr/bin/git2", false},
       {"/usr/bin/curl", false},
@@ -121,7 +121,7 @@ network_policies:
       {"/srvx", false},
       {"", true},  // not known
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     EXPECT_EQ(policy->network.Decide(At("a.test"), c.binary).allowed, c.allowed) << c.binary;
     EXPECT_TRUE(policy->network.Decide(At("b.test"), c.binary).allowed) << c.binary;
   }
@@ -135,12 +135,12 @@ TEST(NetworkPolicyTest, PresetsAllowMethods) {
     std::string_view access;
     std::vector<std::string_view> allowed;
     std::vector<std::string_view> refused;
-  } kCases[] = {
+  } cases[] = {
       {"read-only", {"GET", "HEAD", "OPTIONS"}, {"POST", "PUT", "PATCH", "DELETE", "get", "TRACE"}},
       {"read-write", {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH"}, {"DELETE", "PROPFIND"}},
       {"full", {"GET", "DELETE", "PROPFIND", "BREW"}, {}},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const auto policy = WithEndpoints(
         {fmt::format("host: a.test, port: 443, protocol: rest, access: {}", c.access)});
     for (const std::string_view method : c.allowed) {
@@ -165,7 +165,7 @@ TEST(NetworkPolicyTest, RulesMatchMethodAndNormalisedPathAndDenyRulesWin) {
     std::string_view target;
     RequestRefusal refusal;
     std::string_view by = "network_policies.e.endpoints[0]";
-  } kCases[] = {
+  } cases[] = {
       {"GET", "/repos/a", RequestRefusal::kNone},
       {"GET", "/repos/a/b?q=/../x", RequestRefusal::kNone},
       {"GET", "//repos///a", RequestRefusal::kNone},
@@ -194,7 +194,7 @@ TEST(NetworkPolicyTest, RulesMatchMethodAndNormalisedPathAndDenyRulesWin) {
       {"GET", "/repos/..%2Fprivate", RequestRefusal::kAmbiguousPath},
       {"GET", "/repos/a%5C..", RequestRefusal::kAmbiguousPath},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const RequestDecision decision = Ask(*policy, c.method, c.target);
     EXPECT_EQ(decision.refusal, c.refusal) << c.method << " " << c.target;
     EXPECT_EQ(decision.allowed, c.refusal == RequestRefusal::kNone) << c.method << " " << c.target;
@@ -224,7 +224,7 @@ TEST(NetworkPolicyTest, QueriesAreMatchedByParameter) {
   const struct {
     std::string_view target;
     bool allowed;
-  } kCases[] = {
+  } cases[] = {
       {"/dl?os=linux-x64&a+b=x%26y", true},
       {"/dl?a%20b=x%26y&os=darwin-arm&other=1", true},
       {"/dl?os=linux-x64", false},
@@ -241,7 +241,7 @@ TEST(NetworkPolicyTest, QueriesAreMatchedByParameter) {
       {"/free?mode=r;mode=write&admin", false},
       {"/free?%61dmin=&m%6Fde=%77", false},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     EXPECT_EQ(Ask(*policy, "GET", c.target).allowed, c.allowed) << c.target;
   }
 }

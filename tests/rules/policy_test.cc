@@ -40,9 +40,8 @@ std::string WithHost(std::string_view members) {
 TEST(PolicyTest, EverySectionButTheVersionIsOptional) {
   for (const std::string_view text :
        {"version: 1", "{version: 1}", "{\"version\": 1}", "\xef\xbb\xbfversion: 1\n",
-        "---\nversion: 1\n...\n", "version: 1\r\nnetwork_policies: {}\r\n",
-        "version: 1\nlandlock: {}\nprocess: {}\nfilesystem_policy: {}\nnetwork_policies: {e: "
-        "{}}"}) {
+        "version: 1\nlandlock: {}\nprocess: {}\nfilesystem_policy: {}\nnetwork_policies: {e: {}}",
+        "---\nversion: 1\n...\n", "version: 1\r\nnetwork_policies: {}\r\n"}) {
     const ParsedPolicy parsed = ParsePolicy(text);
     EXPECT_THAT(Lines(parsed.errors), IsEmpty()) << text;
     EXPECT_NE(parsed.policy, nullptr) << text;
@@ -130,7 +129,7 @@ TEST(PolicyTest, WhatIsWrongIsRefusedAndNamed) {
     std::string text;
     std::string path;
     std::string message;
-  } kCases[] = {
+  } cases[] = {
       {"", "", "must hold an object, not null"},
       {"[]", "", "must hold an object, not a list"},
       {"{}", "", "\"version\" is missing"},
@@ -226,7 +225,7 @@ TEST(PolicyTest, WhatIsWrongIsRefusedAndNamed) {
        "      - {host: A.test, port: 443, tls: skip}\n",
        "endpoints[1]", "one of them says tls: skip"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const ParsedPolicy parsed = ParsePolicy(c.text);
     EXPECT_EQ(parsed.policy, nullptr) << c.text;
     ASSERT_THAT(parsed.errors, Not(IsEmpty())) << c.text;
@@ -240,7 +239,7 @@ TEST(PolicyTest, WhatIsNotPlainYamlIsRefused) {
   const struct {
     std::string text;
     std::string message;
-  } kCases[] = {
+  } cases[] = {
       {"version: 1\na: [", "not YAML"},
       {"version: 1\n\tb: 2", "not YAML"},
       {"version: &v 1", "anchors"},
@@ -257,7 +256,7 @@ TEST(PolicyTest, WhatIsNotPlainYamlIsRefused) {
       {"a: " + std::string(100'000, '['), "not"},
       {std::string(kMaxPolicyBytes + 1, ' '), "at most"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const ParsedPolicy parsed = ParsePolicy(c.text);
     EXPECT_EQ(parsed.policy, nullptr) << c.text.substr(0, 60);
     ASSERT_THAT(parsed.errors, SizeIs(1)) << c.text.substr(0, 60);
@@ -278,7 +277,7 @@ TEST(PolicyTest, DoubtsAreWarnings) {
   const struct {
     std::string text;
     std::string message;
-  } kCases[] = {
+  } cases[] = {
       {WithEndpoint("host: '*.com', port: 443"), "public suffix"},
       {WithHost("tls: terminate"), "older name"},
       {WithHost("allowed_ips: [10.0.0.1/8]"), "taken as 10.0.0.0/8"},
@@ -288,7 +287,7 @@ TEST(PolicyTest, DoubtsAreWarnings) {
       {"version: 1\nnetwork_policies: {e: {binaries: [{path: /bin/x, harness: true}]}}",
        "means nothing"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const ParsedPolicy parsed = ParsePolicy(c.text);
     EXPECT_THAT(Lines(parsed.errors), IsEmpty()) << c.text;
     EXPECT_THAT(Lines(parsed.warnings), ElementsAre(HasSubstr(c.message))) << c.text;

@@ -1,3 +1,4 @@
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -44,7 +45,7 @@ TEST(ReplyReaderTest, RefusesEveryOtherReply) {
   const struct {
     const char* what;
     std::string reply;
-  } kCases[] = {
+  } cases[] = {
       {"status", Reply("403 Forbidden", kRightFields, body)},
       {"no credential", Reply("200 OK", "Content-Length: 10\r\nX-Credential: no\r\n", body)},
       {"no word on the credential", Reply("200 OK", "Content-Length: 10\r\n", body)},
@@ -57,7 +58,7 @@ TEST(ReplyReaderTest, RefusesEveryOtherReply) {
       {"more bytes", Reply("200 OK", kRightFields, body + "x")},
   };
   const Exchange exchange = TenBytes();
-  for (const auto& test : kCases) {
+  for (const auto& test : cases) {
     ReplyReader reader(&exchange);
     EXPECT_EQ(reader.Feed(test.reply), State::kWrong) << test.what;
     EXPECT_FALSE(reader.problem().empty()) << test.what;

@@ -64,13 +64,13 @@ TEST(PolicyInForceTest, WhatIsFixedAtTheSpawnMayNotChange) {
   const struct {
     std::string_view text;
     std::string_view named;
-  } kCases[] = {
+  } cases[] = {
       {"{version: 1, filesystem_policy: {read_only: [/usr]}}", "changes filesystem_policy, which"},
       {"{version: 1, landlock: {compatibility: best_effort}}", "changes landlock, which"},
       {"{version: 1, process: {run_as_group: 7}, landlock: {compatibility: best_effort}}",
        "changes landlock, process, which"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     auto source = std::make_shared<FakeSource>();
     const auto first = Parse("version: 1");
     PolicyInForce policy(source, first);

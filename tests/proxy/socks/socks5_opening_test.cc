@@ -39,7 +39,7 @@ TEST(Socks5Opening, ReadsEveryAddressType) {
   const struct {
     std::string request;
     std::string target;
-  } kCases[] = {
+  } cases[] = {
       {NameRequest("API.Test."), "api.test:443"},
       {NameRequest("127.1"), "127.0.0.1:443"},
       {NameRequest("2001:db8::1"), "[2001:db8::1]:443"},
@@ -52,7 +52,7 @@ TEST(Socks5Opening, ReadsEveryAddressType) {
       {std::string("\x05\x01\x00\x04\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\x01\0\x50", 22),
        "127.0.0.1:80"},
   };
-  for (const auto& test : kCases) {
+  for (const auto& test : cases) {
     const Outcome outcome = Open(std::string(kGreeting) + test.request);
     EXPECT_EQ(outcome.status, Status::kRequest) << test.target;
     EXPECT_EQ(outcome.target, test.target);
@@ -85,7 +85,7 @@ TEST(Socks5Opening, RefusesWithTheFittingReply) {
   const struct {
     std::string input;
     int code;
-  } kCases[] = {
+  } cases[] = {
       {greeting + std::string("\x05\x02\x00\x01\x7f\0\0\x01\0\x50", 10), 0x07},  // BIND
       {greeting + std::string("\x05\x03\x00\x01\x7f\0\0\x01\0\x50", 10), 0x07},  // UDP ASSOCIATE
       {greeting + std::string("\x05\x01\x00\x02\x7f\0\0\x01\0\x50", 10), 0x08},  // address type 2
@@ -96,7 +96,7 @@ TEST(Socks5Opening, RefusesWithTheFittingReply) {
       {greeting + NameRequest("user@api.test"), 0x01},
       {greeting + NameRequest("a.test", std::string_view("\0\0", 2)), 0x01},
   };
-  for (const auto& test : kCases) {
+  for (const auto& test : cases) {
     const Outcome outcome = Open(test.input);
     EXPECT_EQ(outcome.status, Status::kFailed);
     ASSERT_EQ(outcome.output.size(), kChosen.size() + 10);

@@ -15,7 +15,7 @@ TEST(NoProxyList, ListsNamesAddressesAndRanges) {
     const char* list;
     const char* authority;
     bool contained;
-  } kCases[] = {
+  } cases[] = {
       {"", "a.test:443", false},
       {"*", "a.test:443", true},
       {"a.test", "a.test:443", true},
@@ -38,7 +38,7 @@ TEST(NoProxyList, ListsNamesAddressesAndRanges) {
       {"[2001:db8::1]:81", "[2001:db8::1]:80", false},
       {"test", "192.0.2.7:80", false},
   };
-  for (const auto& test : kCases) {
+  for (const auto& test : cases) {
     const auto list = NoProxyList::Parse(test.list);
     ASSERT_TRUE(list.ok()) << test.list;
     EXPECT_EQ(list->Contains(AuthorityOf(test.authority)), test.contained)
@@ -58,7 +58,7 @@ TEST(UpstreamProxy, ReadsItsUrl) {
     bool tls;
     const char* authority;
     const char* authorization;
-  } kCases[] = {
+  } cases[] = {
       {"http://proxy.test:3128", false, "proxy.test:3128", ""},
       {"proxy.test:3128", false, "proxy.test:3128", ""},
       {"HTTP://proxy.test/", false, "proxy.test:80", ""},
@@ -68,7 +68,7 @@ TEST(UpstreamProxy, ReadsItsUrl) {
       {"http://us%40er@proxy.test:1", false, "proxy.test:1", "Basic dXNAZXI6"},
       {"http://u:p@ss@proxy.test:1", false, "proxy.test:1", "Basic dTpwQHNz"},
   };
-  for (const auto& test : kCases) {
+  for (const auto& test : cases) {
     const auto proxy = UpstreamProxy::Parse(test.url, "");
     ASSERT_TRUE(proxy.ok()) << test.url << ": " << proxy.status();
     EXPECT_EQ(proxy->tls, test.tls) << test.url;
