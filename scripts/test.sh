@@ -50,6 +50,8 @@ changed_sources() {
 
 lint() {
   configure lint
+  # Nothing is built here, so nothing else would notice a changed CMakeLists.txt.
+  ninja --quiet -C build/lint build.ninja
   local sources
   sources=$(compiled_sources)
   if [ "$1" = changed ]; then
