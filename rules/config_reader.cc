@@ -157,6 +157,7 @@ void ConfigReader::ReadFileRule(const JsonValue& object, const std::string& path
   }
   ReadRule read = ReadCredentialRule(object, path, names, unknown, &errors_);
   read.rule.source = std::move(source);
+  if (type != nullptr) CheckPropertyNames(object, path, *type, &read.rule);
   AddRule(std::move(read.rule), type, read.domains.patterns);
   rule_domains_.push_back(std::move(read.domains));
   rule_places_.emplace_back(&object, path);
@@ -178,6 +179,18 @@ std::shared_ptr<const ProviderType> ConfigReader::FindType(const JsonValue& obje
               fmt::format("{} has no such property; it has {}", source.provider,
                           QuotedList(std::vector<std::string_view>(names.begin(), names.end()))));
   return nullptr;
+}
+
+void ConfigReader::CheckPropertyNames(const JsonValue& object, const std::string& path,
+                                      const ProviderType& type, CredentialRule* rule) {
+  for (const std::string& name : rule->format.Names()) {
+    if (name == "value" || type.Find(name) != nullptr) continue;
+    const absl::Status status = CheckText(name, TextForm::kPropertyName);
+    errors_.Add(*object.Find("format"), MemberPath(path, "format"),
+                fmt::format("the name of a property {}", Message(status)));
+    rule->format = Template();
+    return;
+  }
 }
 
 void ConfigReader::AddRule(CredentialRule rule, const std::shared_ptr<const ProviderType>& type,

@@ -40,6 +40,9 @@ class ConfigReader {
   // wrong noted, if it does not, and where types are not known here.
   std::shared_ptr<const ProviderType> FindType(const JsonValue& object, const std::string& path,
                                                const CredentialSource& source);
+  // Where a type takes any property, whether what the rule's format names can be one.
+  void CheckPropertyNames(const JsonValue& object, const std::string& path,
+                          const ProviderType& type, CredentialRule* rule);
   // `type` is the source's; null where there is none.
   void AddRule(CredentialRule rule, const std::shared_ptr<const ProviderType>& type,
                std::span<const PlacedPattern> domains);

@@ -248,6 +248,22 @@ def test_the_file_may_block_a_providers_host(run_client, secret):
     origin.saw_nothing()
 
 
+def test_a_policy_is_not_widened(run_client, secret, tmp_path):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "version: 1\nnetwork_policies: {e: {endpoints: [{host: other.test, port: 443}]}}\n"
+    )
+    told, origin = run_client(
+        ["--provider", "github", "--policy", policy],
+        [("https://api.github.com/user", "X-A", "a"), ("https://other.test/", "Accept", "*/*")],
+        config=False,
+        env={"GITHUB_TOKEN": secret},
+    )
+    assert "403" in told["status"][0]
+    assert told["status"][1] == 200
+    origin.only_request()
+
+
 def test_a_placeholder_sent_elsewhere_is_refused(run_client, secret):
     told, origin = run_client(
         ["--provider", "generic", "--provider", "github"],

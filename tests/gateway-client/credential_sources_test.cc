@@ -51,6 +51,15 @@ CredentialSource Shell(std::string script, seconds ttl = seconds(300)) {
   return Command({"/bin/sh", "-c", std::move(script)}, ttl);
 }
 
+CredentialSource Property(std::string property, std::vector<std::string> variables) {
+  CredentialSource spec;
+  spec.kind = CredentialSource::Kind::kProvider;
+  spec.provider = "example";
+  spec.property = std::move(property);
+  spec.variables = std::move(variables);
+  return spec;
+}
+
 // The sources and what their callback was last given.
 class CredentialSourcesTest : public testing::Test {
  protected:
@@ -112,6 +121,20 @@ TEST_F(CredentialSourcesTest, TakesAVariableOutOfTheEnvironmentForGood) {
   ASSERT_TRUE(sources_.Follow({Variable("ST_TAKEN"), Variable("ST_TAKEN")}).ok());
   EXPECT_EQ(Value(0), "s3cret");
   EXPECT_EQ(Value(1), "s3cret");
+}
+
+TEST_F(CredentialSourcesTest, APropertyIsTheFirstOfItsVariablesThatIsSetAndTakesAll) {
+  setenv("ST_EMPTY", "", 1);
+  setenv("ST_SECOND", "second", 1);
+  setenv("ST_THIRD", "third", 1);
+  const auto token = Property("token", {"ST_ABSENT", "ST_EMPTY", "ST_SECOND", "ST_THIRD"});
+  ASSERT_TRUE(
+      sources_.Follow({token, Variable("ST_THIRD"), Property("other", {"ST_ABSENT"})}).ok());
+  EXPECT_EQ(Value(0), "second");
+  EXPECT_EQ(getenv("ST_THIRD"), nullptr);
+  // What another has taken it has too.
+  EXPECT_EQ(Value(1), "third");
+  EXPECT_EQ(sources_.Current()->at(2), nullptr);
 }
 
 TEST_F(CredentialSourcesTest, WipesTheEnvironmentTheProcessWasStartedWith) {

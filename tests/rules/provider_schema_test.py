@@ -130,6 +130,12 @@ class ProviderSchemaTest(unittest.TestCase):
             with self.subTest(type=document["type"]):
                 self.validator.validate(document)
 
+    def test_the_example_is_good(self):
+        text = Path(ROOT, "examples/provider-type.yaml").read_text(encoding="utf-8")
+        example = yaml.safe_load(text)
+        self.validator.validate(example)
+        self.assertEqual(self.parser_says([example]), ["good"])
+
     def test_each_file_is_named_for_its_type(self):
         names = [path.stem for path in sorted(Path(ROOT, "providers").glob("*.yaml"))]
         self.assertEqual([document["type"] for document in self.shipped], names)

@@ -229,6 +229,16 @@ TEST(ProvidersInConfigTest, ARuleGetsTheVariablesOfItsProperty) {
   EXPECT_FALSE(parsed.rules->properties()[0].attached);
 }
 
+TEST(ProvidersInConfigTest, AFormatMayNameAnyPropertyWhereTheTypeTakesAny) {
+  const ParsedProxyConfig parsed = ParseProxyConfig(
+      R"({"credentials": [{"domain": "a.test", "provider": "generic", "property": "key",
+          "header": "a", "format": "${my_user} ${value}"}]})",
+      WithTypes({}));
+  ASSERT_NE(parsed.rules, nullptr);
+  EXPECT_THAT(parsed.rules->rules().at(0).source.variables, ElementsAre("KEY"));
+  EXPECT_THAT(parsed.rules->properties().at(1).source.variables, ElementsAre("MY_USER"));
+}
+
 TEST(ProvidersInConfigTest, WhatATypeDoesNotHaveIsAnError) {
   const auto error = [](std::string_view members) {
     const ParsedProxyConfig parsed = ParseProxyConfig(
@@ -243,6 +253,10 @@ TEST(ProvidersInConfigTest, WhatATypeDoesNotHaveIsAnError) {
             "f: credentials[0].property: github has no such property; it has \"token\"");
   EXPECT_THAT(error(R"("provider": "github", "property": "token", "format": "${user} ${value}")"),
               HasSubstr("what can stand here is value, token"));
+  EXPECT_THAT(error(R"("provider": "generic", "property": "token", "format": "${a-b} ${value}")"),
+              HasSubstr("credentials[0].format: the name of a property must be letters"));
+  EXPECT_THAT(error(R"("provider": "generic", "property": "a b")"),
+              HasSubstr("generic has no such property"));
 }
 
 TEST(ProvidersInConfigTest, AnAttachedProvidersHostsAreAllowedAndItsRulesComeLast) {
