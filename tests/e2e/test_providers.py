@@ -313,30 +313,30 @@ def test_the_proxy_alone_gives_placeholders_of_the_types_shape(start_proxy, orig
     assert origin.only_request().fields.one("x-a") == secret
 
 
-def test_a_reload_to_a_rule_without_its_pattern_keeps_the_old_rules(start_proxy, origin, secret):
-    """A value that the new file's type does not take leaves rules and values as they were."""
-    old = {"credentials": [rule(**BEARER)]}
+def test_a_refused_reload_leaves_rules_and_their_values_together(
+    start_proxy, origin, secret, search, tmp_path
+):
+    file = tmp_path / "secret"
+    file.write_text(search.make())
+    from_file = {"domain": "api.test", "file": str(file), "header": "X-File"}
     proxy = start_proxy(
-        old,
+        {"credentials": [rule(**BEARER, **{"continue": True}), from_file]},
         routes={"api.test:443": origin},
         env={"GITHUB_TOKEN": secret, "DOCKER_USERNAME": "not a name!"},
     )
-    proxy.write_config(
-        {
-            "credentials": [
-                {
-                    "domain": "api.test",
-                    "provider": "docker-hub",
-                    "property": "username",
-                    "header": "X-User",
-                },
-                rule(**BEARER),
-            ]
-        }
-    )
+    wrong = {"domain": "api.test", "provider": "docker-hub", "property": "username"}
+    proxy.write_config({"credentials": [{**wrong, "header": "X-User"}, from_file, rule(**BEARER)]})
     eventually(lambda: "is no username" in proxy.stderr.text(), "the refusal of the new file")
-    assert proxy.request("GET", API).status == 200
-    assert origin.only_request().fields.one("authorization") == f"Bearer {secret}"
+    changed = search.make()
+    file.write_text(changed)
+
+    def is_taken():
+        assert proxy.request("GET", API).status == 200
+        fields = origin.last_request().fields
+        assert fields.one("authorization") == f"Bearer {secret}"
+        return fields.one("x-file") == changed
+
+    eventually(is_taken, "the changed file's value")
 
 
 # Files

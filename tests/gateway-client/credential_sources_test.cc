@@ -127,11 +127,13 @@ TEST_F(CredentialSourcesTest, APropertyIsTheFirstOfItsVariablesThatIsSetAndTakes
   setenv("ST_EMPTY", "", 1);
   setenv("ST_SECOND", "second", 1);
   setenv("ST_THIRD", "third", 1);
-  const auto token = Property("token", {"ST_ABSENT", "ST_EMPTY", "ST_SECOND", "ST_THIRD"});
+  setenv("ST_FOURTH", "fourth", 1);
+  const auto token =
+      Property("token", {"ST_ABSENT", "ST_EMPTY", "ST_SECOND", "ST_THIRD", "ST_FOURTH"});
   ASSERT_TRUE(
       sources_.Follow({token, Variable("ST_THIRD"), Property("other", {"ST_ABSENT"})}).ok());
   EXPECT_EQ(Value(0), "second");
-  EXPECT_EQ(getenv("ST_THIRD"), nullptr);
+  EXPECT_EQ(getenv("ST_FOURTH"), nullptr);
   // What another has taken it has too.
   EXPECT_EQ(Value(1), "third");
   EXPECT_EQ(sources_.Current()->at(2), nullptr);
