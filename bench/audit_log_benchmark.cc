@@ -74,7 +74,7 @@ void BM_RecordWholeProcess(benchmark::State& state) {
     for (int i = 0; i < kBurst; ++i) {
       record.Clear();
       Fill(&record);
-      (*log)->Record(std::move(record));
+      (*log)->Record(record);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
     state.SetIterationTime((ProcessCpuSeconds() - before) / kBurst);

@@ -206,4 +206,17 @@ absl::StatusOr<LeafCertificate> CertificateAuthority::Mint(std::string_view host
   return LeafCertificate{std::move(certificate), expires};
 }
 
+std::shared_ptr<const LeafCertificate> CertificateAuthority::KeepEncoded(
+    std::shared_ptr<const LeafCertificate> leaf) {
+  // A certificate that was read remembers the bytes it was read from.
+  unsigned char* bytes = nullptr;
+  const int size = i2d_X509(leaf->certificate.get(), &bytes);
+  if (size <= 0) return leaf;
+  const unsigned char* end = bytes;
+  X509Ptr read(d2i_X509(nullptr, &end, size));
+  OPENSSL_free(bytes);
+  if (!read) return leaf;
+  return std::make_shared<const LeafCertificate>(LeafCertificate{std::move(read), leaf->expires});
+}
+
 }  // namespace sallyport::ca

@@ -23,10 +23,15 @@ absl::StatusOr<std::shared_ptr<const LeafCertificate>> LeafCache::Get(
   const WallTime now = clock_();
   std::shared_ptr<Flight> flight;
   {
-    absl::MutexLock lock(&mutex_);
+    absl::ReleasableMutexLock lock(&mutex_);
     if (const auto known = by_host_.find(AsKey(canonical_host)); known != by_host_.end()) {
       entries_.splice(entries_.begin(), entries_, known->second);
-      if (now < known->second->renew_at) return known->second->leaf;
+      if (now < known->second->renew_at) {
+        Leaf leaf = known->second->leaf;
+        if (std::exchange(known->second->encoded, true)) return leaf;
+        lock.Release();
+        return Encode(canonical_host, std::move(leaf));
+      }
     }
     std::shared_ptr<Flight>& slot = flights_[AsKey(canonical_host)];
     if (slot != nullptr) {
@@ -51,6 +56,14 @@ absl::StatusOr<std::shared_ptr<const LeafCertificate>> LeafCache::Get(
   return result;
 }
 
+LeafCache::Leaf LeafCache::Encode(std::string_view host, Leaf leaf) {
+  Leaf encoded = CertificateAuthority::KeepEncoded(leaf);
+  absl::MutexLock lock(&mutex_);
+  const auto known = by_host_.find(AsKey(host));
+  if (known != by_host_.end() && known->second->leaf == leaf) known->second->leaf = encoded;
+  return encoded;
+}
+
 absl::StatusOr<LeafCache::Leaf> LeafCache::Mint(std::string_view host,
                                                 const std::optional<IpAddress>& address,
                                                 WallTime now) {
@@ -67,6 +80,7 @@ void LeafCache::Keep(std::string_view host, const Leaf& leaf, WallTime now) {
   if (const auto known = by_host_.find(AsKey(host)); known != by_host_.end()) {
     known->second->leaf = leaf;
     known->second->renew_at = renew_at;
+    known->second->encoded = false;
     return;
   }
   if (entries_.size() >= capacity_) {

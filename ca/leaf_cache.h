@@ -55,6 +55,7 @@ class LeafCache {
     std::string host;
     Leaf leaf;
     WallTime renew_at;
+    bool encoded = false;  // CertificateAuthority::KeepEncoded() has been called for it
   };
   // One thread's minting, and those that wait for it.
   struct Flight {
@@ -64,6 +65,8 @@ class LeafCache {
 
   absl::StatusOr<Leaf> Mint(std::string_view host, const std::optional<IpAddress>& address,
                             WallTime now) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The second time a host is asked for.
+  Leaf Encode(std::string_view host, Leaf leaf) ABSL_LOCKS_EXCLUDED(mutex_);
   void Keep(std::string_view host, const Leaf& leaf, WallTime now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "ca/record_buffers.h"
 #include "cli/check_command.h"
 #include "cli/doctor_command.h"
 #include "cli/explain_command.h"
@@ -80,6 +81,8 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   // Before the first secret, a variable's value above all, is looked at.
   sallyport::HardenProcess();
+  // Where it cannot be, only time is lost.
+  (void)sallyport::ca::PoolRecordBuffers();
   sallyport::supervisor::EnsureStandardDescriptors();
   return sallyport::cli::Main(argc, argv);
 }

@@ -19,7 +19,6 @@ namespace sallyport::audit {
 namespace {
 
 using std::chrono::steady_clock;
-using std::chrono::system_clock;
 
 // How long the first record of a batch waits for others.
 constexpr absl::Duration kGather = absl::Milliseconds(20);
@@ -58,7 +57,7 @@ absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::string& path
 }
 
 AuditLog::AuditLog(std::unique_ptr<Destination> destination, AuditLogOptions options)
-    : options_(std::move(options)), destination_(std::move(destination)), lines_(options_.sandbox) {
+    : options_(std::move(options)), lines_(options_.sandbox), destination_(std::move(destination)) {
   // The writer takes no signal meant for the program, and a closed pipe is an error, not SIGPIPE.
   sigset_t all;
   sigset_t before;
@@ -77,17 +76,20 @@ AuditLog::~AuditLog() {
   writer_.join();
 }
 
-void AuditLog::Record(AuditRecord&& record) {
-  if (record.time == WallTime()) record.time = system_clock::now();
+void AuditLog::Record(const AuditRecord& record) {
+  static thread_local std::string line;  // it keeps its memory
+  line.clear();
+  lines_.Append(record, &line);
   absl::MutexLock lock(&mutex_);
-  if (queue_.used == options_.capacity) {
+  if (queue_.records == options_.capacity ||
+      line.size() > options_.max_bytes - queue_.text.size()) {
     dropped_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  if (queue_.used == queue_.slots.size()) queue_.slots.emplace_back();
-  std::swap(queue_.slots[queue_.used++], record);
+  queue_.text.append(line);
+  ++queue_.records;
   // A quarter full is early enough for the writer to be done before the rest fills.
-  if (idle_ || queue_.used == std::max<size_t>(options_.capacity / 4, 1)) {
+  if (idle_ || queue_.records == std::max<size_t>(options_.capacity / 4, 1)) {
     idle_ = false;
     changed_.Signal();
   }
@@ -104,7 +106,7 @@ void AuditLog::Run() {
   while (true) {
     const Work work = Collect(&batch);
     WriteBatch(batch);
-    batch.used = 0;
+    batch.Clear();
     if (work.reopen) ReopenNow();
     if (work.stop) break;
   }
@@ -113,14 +115,14 @@ void AuditLog::Run() {
 
 AuditLog::Work AuditLog::Collect(Batch* batch) {
   absl::MutexLock lock(&mutex_);
-  while (queue_.used == 0 && !reopen_ && !stopping_) {
+  while (queue_.records == 0 && !reopen_ && !stopping_) {
     idle_ = true;
     changed_.Wait(&mutex_);
   }
   idle_ = false;
   // Let more come, unless much is there already or somebody waits.
   const absl::Time until = absl::Now() + kGather;
-  while (queue_.used < options_.capacity / 4 && !reopen_ && !stopping_) {
+  while (queue_.records < options_.capacity / 4 && !reopen_ && !stopping_) {
     if (changed_.WaitWithTimeout(&mutex_, until - absl::Now())) break;
   }
   std::swap(*batch, queue_);
@@ -128,27 +130,24 @@ AuditLog::Work AuditLog::Collect(Batch* batch) {
 }
 
 void AuditLog::WriteBatch(const Batch& batch) {
-  if (batch.used == 0) return;
+  if (batch.records == 0) return;
   if (destination_->WasMoved()) ReopenNow();
-  text_.clear();
-  for (size_t i = 0; i < batch.used; ++i) lines_.Append(batch.slots[i], &text_);
-  const absl::Status status = WriteText();
+  const absl::Status status = WriteText(batch.text);
   if (status.ok()) {
-    written_ += batch.used;
+    written_ += batch.records;
     failing_ = false;
     return;
   }
   // Some of them may have got through; they are counted as lost all the same.
-  dropped_.fetch_add(batch.used, std::memory_order_relaxed);
+  dropped_.fetch_add(batch.records, std::memory_order_relaxed);
   if (!std::exchange(failing_, true)) {
     log::Error("audit", "records are being lost", {{"error", Message(status)}});
   }
 }
 
-absl::Status AuditLog::WriteText() {
-  std::string_view left = text_;
+absl::Status AuditLog::WriteText(std::string_view text) {
   while (true) {
-    absl::Status status = destination_->Write(&left, steady_clock::now() + kPatience);
+    absl::Status status = destination_->Write(&text, steady_clock::now() + kPatience);
     if (status.ok()) return status;
     if (!give_up_ && Stopping()) give_up_ = steady_clock::now() + kPatienceAtExit;
     if (!absl::IsDeadlineExceeded(status) || (give_up_ && steady_clock::now() >= *give_up_)) {
@@ -172,11 +171,10 @@ void AuditLog::ReopenNow() {
 
 void AuditLog::WriteTotals() {
   AuditRecord record;
-  record.time = system_clock::now();
   record.event = AuditEvent::kLifecycle;
-  text_.clear();
-  lines_.AppendTotals(record, {.written = written_, .dropped = dropped()}, &text_);
-  const absl::Status status = WriteText();
+  std::string text;
+  lines_.AppendTotals(record, {.written = written_, .dropped = dropped()}, &text);
+  const absl::Status status = WriteText(text);
   if (!status.ok() || dropped() > 0) {
     log::Warn("audit", "records were lost", {{"written", written_}, {"dropped", dropped()}});
   }

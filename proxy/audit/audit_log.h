@@ -7,8 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -24,15 +24,16 @@ struct AuditLogOptions {
   bool make_folders = false;
   // Written into every record.
   std::string sandbox = {};
-  // Records that may wait for the writer. At half a kilobyte each and in two buffers, 8 MiB
-  // at the most; what is never filled is never allocated.
+  // How many records, and how many bytes of them, may wait for the writer, who has as much again in
+  // its hands. What is never filled is never allocated.
   size_t capacity = 8192;
+  size_t max_bytes = size_t{4} * 1024 * 1024;
 };
 
 // The audit log: JSON lines, written by a thread of its own so that no event loop ever waits for a
-// disk. Records are queued up to a bound; past it they are dropped and counted. They reach the file
-// within about 20 ms, together: a wake-up and a write for each would cost as much as a request
-// does.
+// disk. Each is made a line of text by the thread that has it, whose cache holds all it is made of.
+// Lines are queued up to a bound; past it they are dropped and counted. They reach the file within
+// about 20 ms, together: a wake-up and a write for each would cost as much as a request does.
 //
 // All functions may be called from any thread.
 class AuditLog {
@@ -47,10 +48,8 @@ class AuditLog {
   AuditLog(const AuditLog&) = delete;
   AuditLog& operator=(const AuditLog&) = delete;
 
-  // Queues a record and never blocks for longer than another thread's swap of one. Exchanges its
-  // memory: `record` is left with a used record's buffers, so that a caller which keeps one and
-  // clears it (AuditRecord::Clear) soon allocates nothing.
-  void Record(AuditRecord&& record);
+  // Queues a record and never blocks for longer than another thread's copying of a line.
+  void Record(const AuditRecord& record);
 
   // Makes the writer open the path again, for a log rotator that sends SIGHUP. A file that was
   // moved is noticed without it. Returns at once; what was queued before goes to the old file.
@@ -60,10 +59,14 @@ class AuditLog {
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
-  // Records in slots that are used again and again; only the first `used` of them count.
   struct Batch {
-    std::vector<AuditRecord> slots;
-    size_t used = 0;
+    std::string text;
+    size_t records = 0;
+
+    void Clear() {
+      text.clear();
+      records = 0;
+    }
   };
 
   AuditLog(std::unique_ptr<Destination> destination, AuditLogOptions options);
@@ -76,12 +79,13 @@ class AuditLog {
   // Sleeps until there is something to do; exchanges the queue for the empty `batch`.
   Work Collect(Batch* batch) ABSL_LOCKS_EXCLUDED(mutex_);
   void WriteBatch(const Batch& batch);
-  absl::Status WriteText() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status WriteText(std::string_view text) ABSL_LOCKS_EXCLUDED(mutex_);
   bool Stopping() ABSL_LOCKS_EXCLUDED(mutex_);
   void ReopenNow();
   void WriteTotals();
 
   const AuditLogOptions options_;
+  const JsonLines lines_;
 
   absl::Mutex mutex_;
   absl::CondVar changed_;
@@ -94,8 +98,6 @@ class AuditLog {
 
   // The writer thread's own.
   const std::unique_ptr<Destination> destination_;
-  JsonLines lines_;
-  std::string text_;
   uint64_t written_ = 0;
   bool failing_ = false;
   // Set while stopping: when to stop waiting for a pipe.

@@ -29,12 +29,17 @@ std::string_view NameOf(AuditEvent event) {
   return "unknown";
 }
 
+bool IsSpecial(char c) { return c < ' ' || c > '~' || c == '"' || c == '\\'; }
+
+// Whether it is JSON as it stands.
 bool IsPlain(std::string_view text) {
-  // No early exit: the compiler then tests many bytes at once.
+  // No early exit, and blocks of one size: the compiler tests all bytes of a block at once.
+  constexpr size_t kBlock = 16;
   bool special = false;
-  for (const char c : text) {
-    special |= c < ' ' || c > '~' || c == '"' || c == '\\';
+  for (; text.size() >= kBlock; text.remove_prefix(kBlock)) {
+    for (size_t i = 0; i < kBlock; ++i) special |= IsSpecial(text[i]);
   }
+  for (const char c : text) special |= IsSpecial(c);
   return !special;
 }
 
@@ -95,22 +100,39 @@ void AppendNames(std::string* out, std::string_view key, const std::vector<std::
   out->push_back(']');
 }
 
+void AppendTime(WallTime time, std::string* out) {
+  // The text of the second last written, up to and with the point: nearly all records share theirs
+  // with the one before.
+  static thread_local int64_t last_second = -1;
+  static thread_local std::string last_text;
+  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
+  const int64_t second = whole.time_since_epoch().count();
+  if (second != last_second) {
+    last_second = second;
+    last_text = FormatRfc3339(whole).substr(0, std::string_view("2026-01-02T03:04:05.").size());
+  }
+  out->append("{\"time\":\"").append(last_text);
+  AppendThreeDigits(out, std::chrono::floor<std::chrono::milliseconds>(time - whole).count());
+  out->append("Z\"");
+}
+
 }  // namespace
 
-void JsonLines::Append(const AuditRecord& record, std::string* out) {
+void JsonLines::Append(const AuditRecord& record, std::string* out) const {
   AppendKeys(record, out);
   out->append("}\n");
 }
 
-void JsonLines::AppendTotals(const AuditRecord& record, const LogTotals& totals, std::string* out) {
+void JsonLines::AppendTotals(const AuditRecord& record, const LogTotals& totals,
+                             std::string* out) const {
   AppendKeys(record, out);
   AppendCount(out, ",\"written\":", totals.written);
   AppendCount(out, ",\"dropped\":", totals.dropped);
   out->append("}\n");
 }
 
-void JsonLines::AppendKeys(const AuditRecord& record, std::string* out) {
-  AppendTime(record.time, out);
+void JsonLines::AppendKeys(const AuditRecord& record, std::string* out) const {
+  AppendTime(record.time == WallTime() ? std::chrono::system_clock::now() : record.time, out);
   AppendText(out, ",\"event\":", NameOf(record.event));
   AppendText(out, ",\"sandbox\":", sandbox_);
   AppendText(out, ",\"client\":", record.client);
@@ -150,19 +172,6 @@ void JsonLines::AppendKeys(const AuditRecord& record, std::string* out) {
   AppendCount(out, ",\"scrubbed\":", record.scrubbed);
   if (record.scrub_skipped) out->append(R"(,"scrub":"skipped")");
   AppendText(out, ",\"error\":", record.error);
-}
-
-void JsonLines::AppendTime(WallTime time, std::string* out) {
-  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
-  const int64_t second = whole.time_since_epoch().count();
-  if (second != second_) {
-    second_ = second;
-    // Up to and with the point.
-    second_text_ = FormatRfc3339(whole).substr(0, std::string_view("2026-01-02T03:04:05.").size());
-  }
-  out->append("{\"time\":\"").append(second_text_);
-  AppendThreeDigits(out, std::chrono::floor<std::chrono::milliseconds>(time - whole).count());
-  out->append("Z\"");
 }
 
 }  // namespace sallyport::audit

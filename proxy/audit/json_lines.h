@@ -14,26 +14,21 @@ struct LogTotals {
   uint64_t dropped = 0;
 };
 
-// Writes records as JSON objects, one a line, always with the same keys in the same order. One
-// thread at a time; about 1 µs a record, since a request's worth of it is part of the proxy's CPU
-// time per request.
+// Writes records as JSON objects, one a line, always with the same keys in the same order.
+// Thread-safe; about half a microsecond a record, which is part of every request's CPU time.
 class JsonLines {
  public:
   // `sandbox` is the name written into every line; empty for none.
   explicit JsonLines(std::string sandbox) : sandbox_(std::move(sandbox)) {}
 
-  void Append(const AuditRecord& record, std::string* out);
+  void Append(const AuditRecord& record, std::string* out) const;
   // A lifecycle record that ends with the keys "written" and "dropped".
-  void AppendTotals(const AuditRecord& record, const LogTotals& totals, std::string* out);
+  void AppendTotals(const AuditRecord& record, const LogTotals& totals, std::string* out) const;
 
  private:
-  void AppendKeys(const AuditRecord& record, std::string* out);
-  void AppendTime(WallTime time, std::string* out);
+  void AppendKeys(const AuditRecord& record, std::string* out) const;
 
   const std::string sandbox_;
-  // The text of the second last written; nearly all records share theirs with the one before.
-  int64_t second_ = -1;
-  std::string second_text_;
 };
 
 }  // namespace sallyport::audit

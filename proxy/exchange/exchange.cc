@@ -540,7 +540,7 @@ void Exchange::Audit(uint64_t now) {
   record.scrubbed = scrubber_.count();
   record.scrub_skipped = reply_body_ == ReplyScrubber::Body::kSkipped;
   record.error = error_;
-  context_->audit->Record(std::move(record));
+  context_->audit->Record(record);
 }
 
 Exchange* ExchangePool::Take() {

@@ -23,7 +23,7 @@ struct ExchangeContext {
   metrics::WorkerMetrics* metrics = nullptr;
   // Null when there is no audit log.
   audit::AuditLog* audit = nullptr;
-  // Filled in and exchanged for a used one at each record, so that its strings keep their memory.
+  // Filled in anew for each record: its strings keep their memory.
   audit::AuditRecord record;
   std::shared_ptr<const Snapshot> snapshot;
   // No byte for this long while a body is due.

@@ -1,6 +1,6 @@
 #include "proxy/exchange/inject.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <string.h>
 
 #include <algorithm>
@@ -76,7 +76,9 @@ std::string_view HostField(const RequestPlan& plan, Arena* arena) {
   const bool is_v6 = authority.host.address.has_value() && !authority.host.address->is_v4();
   if (is_default && !is_v6) return authority.host.name;
   if (is_default) return arena->Concat({"[", authority.host.name, "]"});
-  return arena->Copy(authority.ToString());
+  if (is_v6) return arena->Copy(authority.ToString());
+  const fmt::format_int port(authority.port);
+  return arena->Concat({authority.host.name, ":", {port.data(), port.size()}});
 }
 
 // As servers read a query: '+' is a space.
@@ -136,14 +138,14 @@ std::optional<LocalReply> ReplacePlaceholders(RequestPlan* plan, RequestHead* re
   if (snapshot.placeholders.empty()) return std::nullopt;
   PlaceholderAccess access(plan, MatchingRules(*plan, *request));
   std::string_view secret;
-  PlaceholderRewriter rewriter(&snapshot.placeholders, request->arena,
-                               [&](size_t entry) -> const std::string_view* {
-                                 const std::optional<uint16_t> rule = access.Find(entry);
-                                 if (!rule.has_value()) return nullptr;
-                                 plan->AddCarried(*rule);
-                                 secret = snapshot.credentials[*rule]->raw.Reveal();
-                                 return &secret;
-                               });
+  const auto find_secret = [&](size_t entry) -> const std::string_view* {
+    const std::optional<uint16_t> rule = access.Find(entry);
+    if (!rule.has_value()) return nullptr;
+    plan->AddCarried(*rule);
+    secret = snapshot.credentials[*rule]->raw.Reveal();
+    return &secret;
+  };
+  PlaceholderRewriter rewriter(&snapshot.placeholders, request->arena, find_secret);
   const std::optional<std::string_view> target = rewriter.RewriteTarget(request->path);
   if (!target.has_value()) return access.Refusal(*rewriter.refused_entry());
   for (Header& header : request->headers) {

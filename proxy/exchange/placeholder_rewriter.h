@@ -1,11 +1,11 @@
 #ifndef SALLYPORT_PROXY_EXCHANGE_PLACEHOLDER_REWRITER_H_
 #define SALLYPORT_PROXY_EXCHANGE_PLACEHOLDER_REWRITER_H_
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "base/arena.h"
 #include "rules/placeholder.h"
 
@@ -17,10 +17,11 @@ class PlaceholderRewriter {
  public:
   // The secret for an entry of the index, or null when this request must not carry it: then the
   // rewriting stops, and refused_entry() says which.
-  using Lookup = std::function<const std::string_view*(size_t entry)>;
+  using Lookup = absl::FunctionRef<const std::string_view*(size_t entry)>;
 
+  // `lookup` outlives the rewriter.
   PlaceholderRewriter(const rules::PlaceholderIndex* index, Arena* arena, Lookup lookup)
-      : index_(index), arena_(arena), lookup_(std::move(lookup)) {}
+      : index_(index), arena_(arena), lookup_(lookup) {}
 
   // Each returns the text unchanged when it holds no placeholder, and nothing when it holds a
   // refused one.

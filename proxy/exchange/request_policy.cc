@@ -1,6 +1,6 @@
 #include "proxy/exchange/request_policy.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -27,7 +27,13 @@ LocalReply BadRequest(std::string message) {
 
 // Whether `text`, in the spelling nearly every client uses, is `authority`.
 bool IsPlainly(std::string_view text, const rules::Authority& authority, uint16_t default_port) {
-  return authority.port == default_port && text == authority.host.name;
+  // Addresses of IPv6 stand in brackets.
+  if (authority.host.address.has_value() && !authority.host.address->is_v4()) return false;
+  if (!text.starts_with(authority.host.name)) return false;
+  text.remove_prefix(authority.host.name.size());
+  if (text.empty()) return authority.port == default_port;
+  const fmt::format_int port(authority.port);
+  return text.front() == ':' && text.substr(1) == std::string_view(port.data(), port.size());
 }
 
 // Inside a CONNECT every name must be the one that was asked for.

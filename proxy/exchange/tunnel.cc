@@ -137,7 +137,7 @@ void Tunnel::Finish(std::string_view error) {
     record.response_bytes = upstream_.received;
     record.duration_ms = static_cast<double>(loop_.now_ms() - started_ms_);
     record.error = error;
-    context_->audit->Record(std::move(record));
+    context_->audit->Record(record);
   }
   owner_->OnTunnelDone(this);
 }

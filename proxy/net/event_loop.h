@@ -3,6 +3,7 @@
 
 #include <uv.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -93,6 +94,11 @@ class EventLoop {
   void Schedule(TurnTask* task);
   void Cancel(TurnTask* task);
   void DestroyLater(std::unique_ptr<Retirable> object);
+  // Ends the turn early if much has gathered: what is to be written is in the cache still, and its
+  // chunks are wanted. For the end of an I/O callback, when nothing of ours is on the stack.
+  void EndLongTurn() {
+    if (tasks_.size() >= kLongTurn) EndTurn();
+  }
 
   // Keeps an object that nobody else owns until Disown, or until the loop ends: then it is given
   // two seconds more.
@@ -107,16 +113,19 @@ class EventLoop {
   std::unique_ptr<Chunk> TakeChunk();
   void GiveChunk(std::unique_ptr<Chunk> chunk);
 
-  // For debug builds: whether the calling thread runs this loop (or the loop does not run yet).
-  bool IsCurrentThread() const {
-    return thread_ == std::thread::id() || thread_ == std::this_thread::get_id();
-  }
+  // Whether the calling thread runs this loop. From any thread.
+  bool RunsHere() const { return thread_.load() == std::this_thread::get_id(); }
+  // For debug builds: the same, or the loop does not run yet.
+  bool IsCurrentThread() const { return RunsHere() || thread_.load() == std::thread::id(); }
 
  private:
   static constexpr size_t kReadBufferSize = size_t{64} * 1024;
   // 1 MiB of chunks is kept for reuse.
   static constexpr size_t kMaxFreeChunks = 64;
   static constexpr uint64_t kOwnedGraceMs = 2000;
+  // Small enough to stay in the cache, large enough for the streams of an HTTP/2 connection to
+  // share records.
+  static constexpr size_t kLongTurn = 16;
 
   void EndTurn();
   void WaitForOwned();
@@ -126,7 +135,7 @@ class EventLoop {
   // what timers and close callbacks wrote leaves too.
   uv_prepare_t prepare_;
   uv_check_t check_;
-  std::thread::id thread_;
+  std::atomic<std::thread::id> thread_;
   bool stopping_ = false;
   size_t high_water_ = size_t{256} * 1024;
 

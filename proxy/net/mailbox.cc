@@ -11,7 +11,7 @@ struct Mailbox::Box {
   Mailbox* owner;
 };
 
-Mailbox::Mailbox(EventLoop* loop) : box_(new Box) {
+Mailbox::Mailbox(EventLoop* loop) : loop_(loop), box_(new Box) {
   CheckUv(uv_async_init(loop->uv(), &box_->handle,
                         [](uv_async_t* handle) {
                           Mailbox* owner = static_cast<Box*>(handle->data)->owner;
@@ -33,6 +33,18 @@ void Mailbox::Post(Message message) {
   messages_.push_back(std::move(message));
   // Under the lock: the owner cannot be destroyed between the two.
   if (messages_.size() == 1) uv_async_send(&box_->handle);
+}
+
+void Mailbox::PostOrRun(Message message) {
+  if (loop_->RunsHere()) {
+    absl::ReleasableMutexLock lock(&mutex_);
+    if (messages_.empty()) {
+      lock.Release();
+      message();
+      return;
+    }
+  }
+  Post(std::move(message));
 }
 
 void Mailbox::Deliver() {

@@ -26,12 +26,15 @@ class Mailbox {
 
   // Callable from any thread while this object lives.
   void Post(Message message);
+  // The same, but on the loop's own thread with nothing before it: runs it at once.
+  void PostOrRun(Message message);
 
  private:
   struct Box;
 
   void Deliver();
 
+  EventLoop* loop_;
   absl::Mutex mutex_;
   std::vector<Message> messages_ ABSL_GUARDED_BY(mutex_);
   Box* box_;

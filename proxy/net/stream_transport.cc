@@ -263,7 +263,10 @@ void StreamTransport::ApplyReading() {
       },
       [](uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
         Box* box = static_cast<Box*>(stream->data);
-        if (box->owner != nullptr) box->owner->OnRead(size, buffer);
+        if (box->owner == nullptr) return;
+        EventLoop* loop = box->owner->loop_;
+        box->owner->OnRead(size, buffer);
+        loop->EndLongTurn();
       });
 }
 

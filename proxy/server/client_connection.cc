@@ -397,7 +397,7 @@ void ClientConnection::AuditFailedOpening(std::string_view error, std::string_vi
   record.decision = denied ? "denied" : "allowed";
   record.by = by;
   record.error = error;
-  context_->exchange->audit->Record(std::move(record));
+  context_->exchange->audit->Record(record);
 }
 
 }  // namespace sallyport::proxy

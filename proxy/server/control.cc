@@ -373,7 +373,7 @@ void Control::TakeNewValues() {
     record.event = audit::AuditEvent::kCredential;
     record.rule = rules_->rules()[i].name;
     record.decision = IsAvailable((*values_)[i]) ? "changed" : "ended";
-    audit_->Record(std::move(record));
+    audit_->Record(record);
   }
 }
 
@@ -387,7 +387,7 @@ void Control::AuditPolicy(std::string_view by, std::string_view outcome) {
   record.event = audit::AuditEvent::kPolicy;
   record.by = by;
   record.decision = outcome;
-  audit_->Record(std::move(record));
+  audit_->Record(record);
 }
 
 void Control::OnConfigFileChanged() {

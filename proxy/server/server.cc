@@ -248,7 +248,7 @@ absl::Status ServerImpl::StartWorkers() {
     audit::AuditRecord record;
     record.event = audit::AuditEvent::kLifecycle;
     record.decision = "started";
-    audit_->Record(std::move(record));
+    audit_->Record(record);
   }
   return absl::OkStatus();
 }

@@ -83,8 +83,8 @@ void Worker::SetSnapshot(std::shared_ptr<const Snapshot> snapshot) {
 
 void Worker::Serve(UniqueFd connection, net::StreamKind kind, std::string peer,
                    std::optional<rules::Authority> captured) {
-  Post([this, socket = std::move(connection), kind, peer = std::move(peer),
-        captured = std::move(captured)]() mutable {
+  mailbox_->PostOrRun([this, socket = std::move(connection), kind, peer = std::move(peer),
+                       captured = std::move(captured)]() mutable {
     net::TransportPtr transport(new net::StreamTransport(&loop_, kind, std::move(socket)));
     net::RetirePtr<ClientConnection> client(new ClientConnection(
         &connection_, std::move(transport), std::move(peer), std::move(captured), this));

@@ -11,6 +11,15 @@
 #include "ca/tls_compat.h"
 
 namespace sallyport::tls {
+namespace {
+
+// SSL_get_error(3) wants the thread's queue empty before a call. It nearly always is, and emptying
+// it walks through all its sixteen places.
+void ClearErrors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
+}  // namespace
 
 // The BIO between OpenSSL and a session's window and sink: no buffer of its own.
 struct SessionBio {
@@ -90,13 +99,13 @@ TlsSession::Status TlsSession::Classify(int result) {
 }
 
 TlsSession::Status TlsSession::Handshake() {
-  ERR_clear_error();
+  ClearErrors();
   const int result = SSL_do_handshake(ssl_.get());
   return result == 1 ? Status::kOk : Classify(result);
 }
 
 TlsSession::ReadResult TlsSession::Read(std::span<char> buffer) {
-  ERR_clear_error();
+  ClearErrors();
   ReadResult result;
   while (result.size < buffer.size()) {
     const int size = SSL_read(ssl_.get(), buffer.data() + result.size,
@@ -116,7 +125,7 @@ TlsSession::ReadResult TlsSession::Read(std::span<char> buffer) {
 }
 
 bool TlsSession::Write(std::string_view plaintext) {
-  ERR_clear_error();
+  ClearErrors();
   while (!plaintext.empty()) {
     const int size = SSL_write(ssl_.get(), plaintext.data(), static_cast<int>(plaintext.size()));
     if (size <= 0) {
@@ -130,9 +139,9 @@ bool TlsSession::Write(std::string_view plaintext) {
 }
 
 void TlsSession::SendCloseNotify() {
-  ERR_clear_error();
+  ClearErrors();
   SSL_shutdown(ssl_.get());
-  ERR_clear_error();
+  ClearErrors();
 }
 
 }  // namespace sallyport::tls

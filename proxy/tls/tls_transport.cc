@@ -61,7 +61,19 @@ void TlsTransport::Retire() {
 }
 
 void TlsTransport::OnCiphertext(std::string_view bytes) {
-  if (lower_ != nullptr && lower_->Write(bytes) == net::WriteResult::kBlocked) blocked_ = true;
+  if (lower_ == nullptr) return;
+  if (handshaking_) {
+    held_.append(bytes);
+    return;
+  }
+  SendHeld();
+  if (lower_->Write(bytes) == net::WriteResult::kBlocked) blocked_ = true;
+}
+
+void TlsTransport::SendHeld() {
+  if (held_.empty() || lower_ == nullptr) return;
+  if (lower_->Write(held_) == net::WriteResult::kBlocked) blocked_ = true;
+  std::string().swap(held_);
 }
 
 net::WriteResult TlsTransport::Write(std::string_view bytes) {
@@ -150,7 +162,15 @@ void TlsTransport::KeepUnread() {
 }
 
 bool TlsTransport::ContinueHandshake() {
-  switch (session_.Handshake()) {
+  const TlsSession::Status status = session_.Handshake();
+  // All that a server says once it has a TLS 1.3 client's Finished are tickets (RFC 8446 §4.6.1).
+  // Nobody waits for them: they save a system call, and the client being woken, by leaving with the
+  // reply.
+  if (status != TlsSession::Status::kOk || SSL_is_server(ssl()) != 1 ||
+      SSL_version(ssl()) != TLS1_3_VERSION) {
+    SendHeld();
+  }
+  switch (status) {
     case TlsSession::Status::kOk:
       handshaking_ = false;
       handshake_timer_.reset();

@@ -17,6 +17,7 @@ namespace sallyport::tls {
 // Small writes are gathered as plaintext until the end of the loop's turn, so that a head and the
 // first bytes of its body make one record; what fills a record is encrypted at once. A paused
 // transport keeps its unread ciphertext and decrypts it on resume without waiting for the socket.
+// A server's session tickets leave with the first bytes after them.
 class TlsTransport final : public net::Transport,
                            private net::TransportListener,
                            private net::TurnTask,
@@ -71,6 +72,7 @@ class TlsTransport final : public net::Transport,
   void Process();
   bool ContinueHandshake();
   void KeepUnread();
+  void SendHeld();
   void FlushStaged();
   void Encrypt(std::string_view plaintext);
   void TellEnd(net::EndKind kind);
@@ -87,6 +89,8 @@ class TlsTransport final : public net::Transport,
   std::string pending_;
   // Plaintext that waits for the end of the turn.
   std::unique_ptr<net::Chunk> staged_;
+  // Ciphertext of the handshake that has not been written yet.
+  std::string held_;
   uint8_t paused_ = 0;
   bool handshaking_ = true;
   bool blocked_ = false;      // lower_ has too much queued

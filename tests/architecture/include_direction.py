@@ -65,8 +65,8 @@ THIRD_PARTY = {
 SYSTEM_PREFIXES = ("arpa/", "net/", "netinet/", "sys/")
 SYSTEM_HEADERS = {
     "assert.h", "ctype.h", "dirent.h", "errno.h", "fcntl.h", "fnmatch.h", "glob.h", "grp.h",
-    "ifaddrs.h", "inttypes.h", "limits.h", "netdb.h", "poll.h", "pthread.h", "pty.h", "pwd.h",
-    "sched.h", "signal.h", "spawn.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h",
+    "ifaddrs.h", "inttypes.h", "limits.h", "malloc.h", "netdb.h", "poll.h", "pthread.h", "pty.h",
+    "pwd.h", "sched.h", "signal.h", "spawn.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h",
     "strings.h", "syslog.h", "termios.h", "time.h", "unistd.h", "wchar.h",
 }
 STANDARD_LIBRARY = re.compile(r"[a-z_0-9]+")

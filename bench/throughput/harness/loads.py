@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from harness.variants import VARIANTS
+from harness.variants import SCRUBBING, VARIANTS
 
 MIB = 1024 * 1024
 BULK_MIB = 100
+SCRUBBED_BYTES = 64 * 1024
 IDLE_CONNECTIONS = 1000
 
 
@@ -75,6 +76,9 @@ LOADS = [
     # By themselves, for what is compared to be measured within seconds of each other.
     Load("set-ups", "keep-alive, 1 KiB, 32 connections", _REQUEST, _keep_alive(32),
          needs=("set_ups",), variants=tuple(VARIANTS)),
+    Load("scrubbing", "keep-alive, 64 KiB, 8 connections", _REQUEST,
+         _keep_alive(8, path=f"/bytes/{SCRUBBED_BYTES}", **{"reply-length": SCRUBBED_BYTES}),
+         needs=("set_ups",), variants=tuple(SCRUBBING)),
     Load("idle", "idle intercepted connection", "KiB",
          {"workload": "idle", "connections": IDLE_CONNECTIONS}, quantity="memory"),
     Load("idle-tunnel", "idle tunnel", "KiB",

@@ -10,9 +10,12 @@ VARIANTS = {
     "4 workers": lambda peer: _with_arguments(peer, "--workers", "4"),
 }
 
+# The variants of a load whose replies are worth searching.
+SCRUBBING = {"no scrubbing": lambda peer: _without_scrubbing(peer)}
+
 
 def make(peer, name):
-    changed = VARIANTS[name](peer)
+    changed = {**VARIANTS, **SCRUBBING}[name](peer)
     changed["name"] = f"{peer['name']}, {name}"
     return changed
 
@@ -28,7 +31,7 @@ def _with_arguments(peer, flag, value):
 
 def _with_config(peer, patterns, rules):
     """The measured host's own pattern and rule stand last, behind all the others."""
-    config = json.loads((peer["folder"] / "proxy-config.json").read_text())
+    config = _config(peer)
     kinds = ["host{}.example.com", "*.zone{}.example.com", "api{}.example.net:443",
              "*.cluster{}.example.org:8443"]
     others = [kinds[i % len(kinds)].format(i) for i in range(patterns)]
@@ -38,5 +41,20 @@ def _with_config(peer, patterns, rules):
          "header": "Authorization", "format": "Bearer ${value}"}
         for i in range(rules)
     ] + config["credentials"]
+    return _configured(peer, config)
+
+
+def _without_scrubbing(peer):
+    config = _config(peer)
+    for rule in config["credentials"]:
+        rule["scrub"] = False
+    return _configured(peer, config)
+
+
+def _config(peer):
+    return json.loads((peer["folder"] / "proxy-config.json").read_text())
+
+
+def _configured(peer, config):
     files = [name for name in peer["files"] if name != "proxy-config.json"]
     return {**peer, "files": files, "texts": {"proxy-config.json": json.dumps(config)}}

@@ -69,8 +69,10 @@ TEST(JsonLinesTest, SaysWhereARepliesBodyWasNotLookedInto) {
 }
 
 TEST(JsonLinesTest, WhatIsAbsentIsNull) {
-  EXPECT_EQ(Line(AuditRecord()),
-            R"({"time":"1970-01-01T00:00:00.000Z","event":"request","sandbox":null,)"
+  AuditRecord record;
+  record.time = WallTime(std::chrono::seconds(1));
+  EXPECT_EQ(Line(record),
+            R"({"time":"1970-01-01T00:00:01.000Z","event":"request","sandbox":null,)"
             R"("client":null,"pid":null,"binary":null,"method":null,"scheme":null,"host":null,)"
             R"("port":null,"path":null,"protocol":null,"upstreamProtocol":null,"decision":null,)"
             R"("by":null,"rule":null,"injected":[],"status":null,"requestBytes":0,)"

@@ -22,9 +22,10 @@ class PlaceholderRewriterTest : public testing::Test {
   rules::PlaceholderIndex index_{{{std::string(kPlaceholder), {0}}, {std::string(kForeign), {1}}}};
   Arena arena_;
   std::string_view secret_ = "s&c=r+t/%";
-  PlaceholderRewriter rewriter_{&index_, &arena_, [this](size_t entry) {
-                                  return index_.entries()[entry].rules[0] == 0 ? &secret_ : nullptr;
-                                }};
+  std::function<const std::string_view*(size_t)> find_secret_ = [this](size_t entry) {
+    return index_.entries()[entry].rules[0] == 0 ? &secret_ : nullptr;
+  };
+  PlaceholderRewriter rewriter_{&index_, &arena_, find_secret_};
 };
 
 TEST_F(PlaceholderRewriterTest, TextWithoutPlaceholderIsTheSameBytes) {
