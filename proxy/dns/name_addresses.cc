@@ -49,6 +49,7 @@ std::optional<uint32_t> NumberOf(const IpAddress& address) {
 NameAddresses::NameAddresses(size_t capacity) : capacity_(capacity) {}
 
 NameAddresses::Addresses NameAddresses::AddressesOf(std::string_view name) {
+  absl::MutexLock lock(&mutex_);
   const auto known = by_name_.find(name);
   if (known != by_name_.end()) {
     entries_.splice(entries_.begin(), entries_, known->second);
@@ -68,7 +69,9 @@ NameAddresses::Addresses NameAddresses::AddressesOf(std::string_view name) {
 
 std::optional<std::string> NameAddresses::NameOf(const IpAddress& address) const {
   const std::optional<uint32_t> number = NumberOf(address);
-  if (!number.has_value() || *number == 0 || *number > by_slot_.size()) return std::nullopt;
+  if (!number.has_value() || *number == 0) return std::nullopt;
+  absl::MutexLock lock(&mutex_);
+  if (*number > by_slot_.size()) return std::nullopt;
   return by_slot_[*number - 1]->name;
 }
 

@@ -10,6 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "base/ip_address.h"
 
 namespace sallyport::dns {
@@ -17,7 +19,7 @@ namespace sallyport::dns {
 // Addresses that stand for names: a name that is asked for gets one of 198.18.0.0/15 (RFC 2544) and
 // one of fd00::/8 (RFC 4193), and whoever then connects to either is taken to mean the name. At
 // most `capacity` names are kept; beyond that the one that was not asked for longest loses its
-// addresses. One thread.
+// addresses. Thread-safe.
 class NameAddresses {
  public:
   // 16384 names of at most 253 bytes are a few megabytes, and more than a program looks up in the
@@ -49,11 +51,12 @@ class NameAddresses {
   };
 
   const size_t capacity_;
+  mutable absl::Mutex mutex_;
   // The last one asked for first.
-  std::list<Entry> entries_;
+  std::list<Entry> entries_ ABSL_GUARDED_BY(mutex_);
   // Keys are the entries' own names.
-  std::unordered_map<std::string_view, std::list<Entry>::iterator> by_name_;
-  std::vector<std::list<Entry>::iterator> by_slot_;
+  std::unordered_map<std::string_view, std::list<Entry>::iterator> by_name_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::list<Entry>::iterator> by_slot_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sallyport::dns

@@ -13,8 +13,12 @@ constexpr size_t kMaxDnsConnections = 64;
 }  // namespace
 
 Capture::Capture(net::EventLoop* loop, const std::vector<InheritedSocket>& sockets,
-                 std::function<bool(const rules::Host&)> is_allowed, OnAccept on_accept)
-    : loop_(loop), on_accept_(std::move(on_accept)), responder_(std::move(is_allowed), &names_) {
+                 dns::NameAddresses* names, std::function<bool(const rules::Host&)> is_allowed,
+                 OnAccept on_accept)
+    : loop_(loop),
+      on_accept_(std::move(on_accept)),
+      names_(names),
+      responder_(std::move(is_allowed), names) {
   using Role = InheritedSocket::Role;
   const auto listen = [this](int fd, std::function<void(UniqueFd, std::string)> accept) {
     listeners_.push_back(std::make_unique<net::Listener>(loop_, fd, std::move(accept)));
@@ -55,7 +59,7 @@ void Capture::Resume() {
 
 void Capture::AcceptCaptured(UniqueFd connection, std::string peer) {
   const net::Endpoint local = net::LocalAddress(connection.get());
-  std::optional<std::string> name = names_.NameOf(local.address);
+  std::optional<std::string> name = names_->NameOf(local.address);
   rules::Host host = name.has_value() ? rules::Host{*std::move(name), std::nullopt}
                                       : rules::Host{local.address.ToString(), local.address};
   on_accept_(std::move(connection), std::move(peer), rules::Authority{std::move(host), local.port});

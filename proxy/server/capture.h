@@ -26,10 +26,11 @@ class Capture {
   using OnAccept = std::function<void(UniqueFd connection, std::string peer,
                                       std::optional<rules::Authority> captured)>;
 
-  // `sockets` outlive this object. `is_allowed` says which names exist. `on_accept` gets nothing
-  // as the destination on sockets for clients that know of the proxy.
+  // `sockets` and `names` outlive this object. `is_allowed` says which names exist. `on_accept`
+  // gets nothing as the destination on sockets for clients that know of the proxy.
   Capture(net::EventLoop* loop, const std::vector<InheritedSocket>& sockets,
-          std::function<bool(const rules::Host&)> is_allowed, OnAccept on_accept);
+          dns::NameAddresses* names, std::function<bool(const rules::Host&)> is_allowed,
+          OnAccept on_accept);
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
 
@@ -48,7 +49,7 @@ class Capture {
   net::EventLoop* loop_;
   const OnAccept on_accept_;
   std::vector<uint16_t> ports_;
-  dns::NameAddresses names_;
+  dns::NameAddresses* const names_;
   dns::Responder responder_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::vector<std::unique_ptr<net::DatagramSocket>> datagrams_;

@@ -213,6 +213,12 @@ void ClientConnection::OnConnect(http::ServerStream* stream, const http::Request
 }
 
 void ClientConnection::Open(rules::Authority authority) {
+  // A program may look a name up itself and ask for a way to the address.
+  if (const std::optional<IpAddress>& address = authority.host.address; address.has_value()) {
+    if (std::optional<std::string> name = context_->names->NameOf(*address)) {
+      authority.host = {*std::move(name), std::nullopt};
+    }
+  }
   channel_.authority = std::move(authority);
   if (context_->exchange->shutting_down) {
     RefuseOpening({ReplyCode::kShuttingDown, "the proxy is shutting down", {}, {}, {}});

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/container/inlined_vector.h"
+#include "proxy/dns/name_addresses.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/tunnel.h"
 #include "proxy/http/h1_server.h"
@@ -24,6 +25,8 @@ struct ConnectionContext {
   ExchangeContext* exchange = nullptr;
   ExchangePool* exchanges = nullptr;
   tls::ServerContext* tls = nullptr;
+  // Which addresses stand for names.
+  const dns::NameAddresses* names = nullptr;
   std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
 };
 

@@ -17,6 +17,7 @@
 #include "ca/certificate_authority.h"
 #include "ca/trust_store.h"
 #include "proxy/audit/audit_log.h"
+#include "proxy/dns/name_addresses.h"
 #include "proxy/exchange/request_policy.h"
 #include "proxy/net/listener.h"
 #include "proxy/server/capture.h"
@@ -84,6 +85,7 @@ class ServerImpl final : public Server {
   ca::TicketKeys tickets_;
   ca::X509StorePtr trust_;
   std::optional<ca::CaFiles> ca_files_;
+  dns::NameAddresses names_;
   WorkerShared shared_;
   absl::Mutex publish_mutex_;
   std::shared_ptr<const Snapshot> latest_ ABSL_GUARDED_BY(publish_mutex_);
@@ -209,6 +211,7 @@ absl::Status ServerImpl::StartWorkers() {
   shared_.tickets = &tickets_;
   shared_.trust = trust_.get();
   shared_.audit = audit_.get();
+  shared_.names = &names_;
   shared_.limits = options_.limits;
   shared_.upstream_proxy = options_.upstream_proxy;
   shared_.on_connection_over = [this] { OnConnectionOver(); };
@@ -231,7 +234,8 @@ absl::Status ServerImpl::StartWorkers() {
   }
   if (options_.inherited != nullptr) {
     capture_.emplace(
-        loop, *options_.inherited, [this](const rules::Host& host) { return IsReachable(host); },
+        loop, *options_.inherited, &names_,
+        [this](const rules::Host& host) { return IsReachable(host); },
         [this](UniqueFd connection, std::string peer, std::optional<rules::Authority> captured) {
           Accept(std::move(connection), net::StreamKind::kTcp, std::move(peer),
                  std::move(captured));

@@ -44,6 +44,7 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(const WorkerShared* share
   worker->connection_.exchanges = worker->exchanges_.get();
   worker->connection_.handshake_timeout = shared->limits.handshake_timeout;
   worker->connection_.tls = worker->server_tls_.get();
+  worker->connection_.names = shared->names;
   return worker;
 }
 

@@ -14,6 +14,7 @@
 #include "base/unique_fd.h"
 #include "ca/leaf_cache.h"
 #include "ca/ticket_keys.h"
+#include "proxy/dns/name_addresses.h"
 #include "proxy/metrics/worker_metrics.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/mailbox.h"
@@ -31,6 +32,8 @@ struct WorkerShared {
   ca::TicketKeys* tickets = nullptr;
   X509_STORE* trust = nullptr;
   audit::AuditLog* audit = nullptr;
+  // Empty unless connections are captured.
+  const dns::NameAddresses* names = nullptr;
   std::vector<upstream::ConnectOverride> overrides;
   std::shared_ptr<const upstream::UpstreamProxy> upstream_proxy;
   std::vector<std::pair<IpAddress, uint16_t>> own_endpoints;

@@ -109,6 +109,19 @@ def test_an_ipv6_address_is_captured_too(netns, origin, secret):
     assert result.out == "ok", result
 
 
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+def test_a_client_may_look_the_name_up_before_it_asks_the_proxy(netns, origin, secret, scheme):
+    result = netns.run(
+        ["/bin/sh", "-c",
+         f"curl -sS --proxy {scheme}://${{HTTPS_PROXY#http://}} https://api.test/"],
+        config={"credentials": [bearer_rule()]},
+        routes={"api.test:443": origin},
+        env={"API_KEY": secret},
+    )  # fmt: skip
+    assert result.out == "ok", result
+    assert origin.only_request().fields.one("host") == "api.test"
+
+
 RESOLVE = """
 import random
 def query(name, kind, server=("8.8.8.8", 53), tcp=False):
