@@ -27,6 +27,7 @@ std::string QuotedList(const std::vector<std::string>& texts) {
 
 std::vector<std::string> Texts(const std::vector<rules::Pattern>& patterns) {
   std::vector<std::string> texts;
+  texts.reserve(patterns.size());
   for (const rules::Pattern& pattern : patterns) texts.push_back(pattern.ToString());
   return texts;
 }

@@ -173,7 +173,9 @@ std::shared_ptr<const ProviderType> ConfigReader::FindType(const JsonValue& obje
                 std::string(Message(type.status())));
     return nullptr;
   }
-  if (source.property.empty() || (*type)->Find(source.property) != nullptr) return *type;
+  // What is wrong with a property that is missing has been noted.
+  if (source.property.empty()) return nullptr;
+  if ((*type)->Find(source.property) != nullptr) return *type;
   const std::vector<std::string> names = (*type)->PropertyNames();
   errors_.Add(*object.Find("property"), MemberPath(path, "property"),
               fmt::format("{} has no such property; it has {}", source.provider,

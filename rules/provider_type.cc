@@ -46,6 +46,7 @@ std::shared_ptr<const ProviderProperty> ProviderType::Find(std::string_view prop
 
 std::vector<std::string> ProviderType::PropertyNames() const {
   std::vector<std::string> names;
+  names.reserve(properties.size());
   for (const ProviderProperty& property : properties) names.push_back(property.name);
   return names;
 }

@@ -44,6 +44,7 @@ absl::StatusOr<std::shared_ptr<const ProviderType>> ProviderTypes::Get(
     std::string_view name) const {
   if (auto found = Find(name)) return found;
   std::vector<std::string_view> names;
+  names.reserve(types_.size());
   for (const auto& type : types_) names.push_back(type->name);
   const std::string_view near = Nearest(name, names);
   return absl::NotFoundError(

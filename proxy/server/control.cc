@@ -203,28 +203,26 @@ std::string Control::PlaceholderFor(const rules::PropertyInUse& used) {
 
 std::shared_ptr<const RuleCredential> Control::CredentialOf(size_t index) {
   const rules::CredentialRule& rule = rules_->rules()[index];
-  const std::shared_ptr<const sources::CredentialValue>& value = (*values_)[index];
+  const sources::ValueTable& values = *values_;
   // The indexes of all the values that it is made of.
   std::vector<size_t> parts = {index};
   for (const auto& further : rule.further) {
     parts.push_back(rules_->rules().size() + further.property);
   }
-  const bool is_in_force = published_ != nullptr && published_->rules == rules_ &&
-                           std::ranges::all_of(parts, [this](size_t part) {
-                             return (*published_values_)[part] == (*values_)[part];
-                           });
+  bool is_in_force = published_ != nullptr && published_->rules == rules_;
+  for (const size_t part : parts) {
+    if (values[part] == nullptr) return nullptr;
+    is_in_force = is_in_force && (*published_values_)[part] == values[part];
+  }
   if (is_in_force) return published_->credentials[index];
   for (const size_t part : parts) {
-    if ((*values_)[part] == nullptr) return nullptr;
+    if (values[part]->value.empty()) return Unavailable();
   }
-  for (const size_t part : parts) {
-    if ((*values_)[part]->value.empty()) return Unavailable();
-  }
-  return MakeCredential(rule, value->value, [&](std::string_view name) {
-    for (const auto& further : rule.further) {
-      if (further.name == name) return ValueOfProperty(further.property)->value.Reveal();
+  return MakeCredential(rule, values[index]->value, [&](std::string_view name) {
+    for (size_t i = 0; i < rule.further.size(); ++i) {
+      if (rule.further[i].name == name) return values[parts[i + 1]]->value.Reveal();
     }
-    return value->value.Reveal();
+    return values[index]->value.Reveal();
   });
 }
 

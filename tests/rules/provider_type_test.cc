@@ -1,5 +1,6 @@
 #include "rules/provider_type.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -255,6 +256,9 @@ TEST(ProvidersInConfigTest, WhatATypeDoesNotHaveIsAnError) {
               HasSubstr("what can stand here is value, token"));
   EXPECT_THAT(error(R"("provider": "generic", "property": "token", "format": "${a-b} ${value}")"),
               HasSubstr("credentials[0].format: the name of a property must be letters"));
+  EXPECT_EQ(error(R"("provider": "github")"),
+            "f: credentials[0].provider: needs \"property\" beside it");
+  EXPECT_THAT(error(R"("provider": "github", "property": 5)"), HasSubstr("must be a string"));
   EXPECT_THAT(error(R"("provider": "generic", "property": "a b")"),
               HasSubstr("generic has no such property"));
 }
