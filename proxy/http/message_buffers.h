@@ -37,7 +37,7 @@ class BufferPool {
 
  private:
   friend struct BufferReturn;
-  static constexpr size_t kMaxFree = 128;
+  static constexpr size_t kMaxFree = 256;
 
   std::vector<std::unique_ptr<MessageBuffers>> free_;
 };

@@ -30,8 +30,9 @@ struct StreamTransport::Box {
     uv_pipe_t pipe;
   };
   StreamTransport* owner = nullptr;
-  uv_write_t write;
-  uv_shutdown_t shutdown;
+  // Made for the first, and then kept: most connections are idle, and few ever need one.
+  std::unique_ptr<uv_write_t> write;
+  std::unique_ptr<uv_shutdown_t> shutdown;
   // The chunks uv_write is reading from.
   std::unique_ptr<Chunk> in_flight;
 
@@ -167,9 +168,10 @@ void StreamTransport::StartWrite() {
   box_->in_flight = std::move(head_);
   head_ = std::move(rest);
   if (head_ == nullptr) tail_ = nullptr;
-  box_->write.data = box_;
+  if (box_->write == nullptr) box_->write = std::make_unique<uv_write_t>();
+  box_->write->data = box_;
   writing_ = true;
-  const int result = uv_write(&box_->write, &box_->stream, buffers.data(), count,
+  const int result = uv_write(box_->write.get(), &box_->stream, buffers.data(), count,
                               [](uv_write_t* write, int status) {
                                 Box* box = static_cast<Box*>(write->data);
                                 if (box->owner != nullptr) box->owner->OnWritten(status);
@@ -213,9 +215,10 @@ void StreamTransport::Shutdown(EndKind) {
 void StreamTransport::StartShutdown() {
   if (shutdown_started_) return;
   shutdown_started_ = true;
-  box_->shutdown.data = box_;
+  box_->shutdown = std::make_unique<uv_shutdown_t>();
+  box_->shutdown->data = box_;
   const int result =
-      uv_shutdown(&box_->shutdown, &box_->stream, [](uv_shutdown_t* request, int status) {
+      uv_shutdown(box_->shutdown.get(), &box_->stream, [](uv_shutdown_t* request, int status) {
         Box* box = static_cast<Box*>(request->data);
         if (box->owner != nullptr) box->owner->OnShutdown(status);
       });
