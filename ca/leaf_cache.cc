@@ -27,10 +27,10 @@ absl::StatusOr<std::shared_ptr<const LeafCertificate>> LeafCache::Get(
     if (const auto known = by_host_.find(AsKey(canonical_host)); known != by_host_.end()) {
       entries_.splice(entries_.begin(), entries_, known->second);
       if (now < known->second->renew_at) {
-        Leaf leaf = known->second->leaf;
+        const Leaf leaf = known->second->leaf;
         if (std::exchange(known->second->encoded, true)) return leaf;
         lock.Release();
-        return Encode(canonical_host, std::move(leaf));
+        return Encode(canonical_host, leaf);
       }
     }
     std::shared_ptr<Flight>& slot = flights_[AsKey(canonical_host)];
@@ -56,7 +56,7 @@ absl::StatusOr<std::shared_ptr<const LeafCertificate>> LeafCache::Get(
   return result;
 }
 
-LeafCache::Leaf LeafCache::Encode(std::string_view host, Leaf leaf) {
+LeafCache::Leaf LeafCache::Encode(std::string_view host, const Leaf& leaf) {
   Leaf encoded = CertificateAuthority::KeepEncoded(leaf);
   absl::MutexLock lock(&mutex_);
   const auto known = by_host_.find(AsKey(host));

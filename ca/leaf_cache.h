@@ -66,7 +66,7 @@ class LeafCache {
   absl::StatusOr<Leaf> Mint(std::string_view host, const std::optional<IpAddress>& address,
                             WallTime now) ABSL_LOCKS_EXCLUDED(mutex_);
   // The second time a host is asked for.
-  Leaf Encode(std::string_view host, Leaf leaf) ABSL_LOCKS_EXCLUDED(mutex_);
+  Leaf Encode(std::string_view host, const Leaf& leaf) ABSL_LOCKS_EXCLUDED(mutex_);
   void Keep(std::string_view host, const Leaf& leaf, WallTime now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

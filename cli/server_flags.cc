@@ -55,6 +55,8 @@ void ServerFlags::AddTo(CLI::App& app) {
   AddValue(app, "workers", "N", "Event loops, one thread each; default the CPUs, at most 4",
            &workers);
   AddValue(app, "audit-log", "FILE|-", "JSON lines, one a request", &audit_log);
+  AddValue(app, "audit-format", "FORMAT", "json (default), or ocsf: events of OCSF 1.3",
+           &audit_format);
   AddValue(app, "log-level", "LEVEL", "error, warn, info (default) or debug", &log_level);
   AddValue(app, "log-format", "FORMAT", "text (default) or json", &log_format);
   AddList(app, "upstream-ca", "FILE",
@@ -113,6 +115,7 @@ absl::StatusOr<proxy::ServerOptions> ServerFlags::Check() const {
   options.ca_dir = ca_dir;
   options.ca_persist = ca_persist;
   options.audit_log = audit_log;
+  ASSIGN_OR_RETURN(options.audit_format, audit::ParseAuditFormat(audit_format));
   options.upstream_ca = upstream_ca;
   log::Configure(level, format);
   return options;

@@ -21,6 +21,7 @@ struct ServerFlags {
   std::string ready_file;
   std::string workers;
   std::string audit_log;
+  std::string audit_format = "json";
   std::string log_level = "info";
   std::string log_format = "text";
   std::vector<std::string> upstream_ca;

@@ -14,6 +14,8 @@
 #include "absl/time/time.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "proxy/audit/json_lines.h"
+#include "proxy/audit/ocsf_lines.h"
 
 namespace sallyport::audit {
 namespace {
@@ -44,7 +46,19 @@ absl::Status MakeFoldersAbove(const std::string& path) {
   return absl::OkStatus();
 }
 
+std::unique_ptr<const RecordFormat> MakeFormat(const AuditLogOptions& options) {
+  if (options.format == AuditFormat::kOcsf) return std::make_unique<OcsfLines>(options.sandbox);
+  return std::make_unique<JsonLines>(options.sandbox);
+}
+
 }  // namespace
+
+absl::StatusOr<AuditFormat> ParseAuditFormat(std::string_view name) {
+  if (name == "json") return AuditFormat::kJson;
+  if (name == "ocsf") return AuditFormat::kOcsf;
+  return absl::InvalidArgumentError(
+      fmt::format("unknown audit format '{}'; use json or ocsf", name));
+}
 
 absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::string& path_or_dash,
                                                          AuditLogOptions options) {
@@ -57,7 +71,9 @@ absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::string& path
 }
 
 AuditLog::AuditLog(std::unique_ptr<Destination> destination, AuditLogOptions options)
-    : options_(std::move(options)), lines_(options_.sandbox), destination_(std::move(destination)) {
+    : options_(std::move(options)),
+      format_(MakeFormat(options_)),
+      destination_(std::move(destination)) {
   // The writer takes no signal meant for the program, and a closed pipe is an error, not SIGPIPE.
   sigset_t all;
   sigset_t before;
@@ -79,7 +95,7 @@ AuditLog::~AuditLog() {
 void AuditLog::Record(const AuditRecord& record) {
   static thread_local std::string line;  // it keeps its memory
   line.clear();
-  lines_.Append(record, &line);
+  format_->Append(record, &line);
   absl::MutexLock lock(&mutex_);
   if (queue_.records == options_.capacity ||
       line.size() > options_.max_bytes - queue_.text.size()) {
@@ -173,7 +189,7 @@ void AuditLog::WriteTotals() {
   AuditRecord record;
   record.event = AuditEvent::kLifecycle;
   std::string text;
-  lines_.AppendTotals(record, {.written = written_, .dropped = dropped()}, &text);
+  format_->AppendTotals(record, {.written = written_, .dropped = dropped()}, &text);
   const absl::Status status = WriteText(text);
   if (!status.ok() || dropped() > 0) {
     log::Warn("audit", "records were lost", {{"written", written_}, {"dropped", dropped()}});

@@ -15,11 +15,17 @@
 #include "absl/synchronization/mutex.h"
 #include "proxy/audit/audit_record.h"  // IWYU pragma: export
 #include "proxy/audit/destination.h"
-#include "proxy/audit/json_lines.h"
+#include "proxy/audit/record_format.h"
 
 namespace sallyport::audit {
 
+enum class AuditFormat { kJson, kOcsf };
+
+// "json" or "ocsf".
+absl::StatusOr<AuditFormat> ParseAuditFormat(std::string_view name);
+
 struct AuditLogOptions {
+  AuditFormat format = AuditFormat::kJson;
   // Makes the folders above the file, mode 0700, where they are missing.
   bool make_folders = false;
   // Written into every record.
@@ -30,10 +36,11 @@ struct AuditLogOptions {
   size_t max_bytes = size_t{4} * 1024 * 1024;
 };
 
-// The audit log: JSON lines, written by a thread of its own so that no event loop ever waits for a
-// disk. Each is made a line of text by the thread that has it, whose cache holds all it is made of.
-// Lines are queued up to a bound; past it they are dropped and counted. They reach the file within
-// about 20 ms, together: a wake-up and a write for each would cost as much as a request does.
+// The audit log: records as lines of JSON, written by a thread of its own so that no event loop
+// ever waits for a disk. Each is made a line of text by the thread that has it, whose cache holds
+// all it is made of. Lines are queued up to a bound; past it they are dropped and counted. They
+// reach the file within about 20 ms, together: a wake-up and a write for each would cost as much as
+// a request does.
 //
 // All functions may be called from any thread.
 class AuditLog {
@@ -85,7 +92,7 @@ class AuditLog {
   void WriteTotals();
 
   const AuditLogOptions options_;
-  const JsonLines lines_;
+  const std::unique_ptr<const RecordFormat> format_;
 
   absl::Mutex mutex_;
   absl::CondVar changed_;

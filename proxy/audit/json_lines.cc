@@ -12,24 +12,6 @@
 namespace sallyport::audit {
 namespace {
 
-std::string_view NameOf(AuditEvent event) {
-  switch (event) {
-    case AuditEvent::kRequest:
-      return "request";
-    case AuditEvent::kTunnel:
-      return "tunnel";
-    case AuditEvent::kDenied:
-      return "denied";
-    case AuditEvent::kPolicy:
-      return "policy";
-    case AuditEvent::kCredential:
-      return "credential";
-    case AuditEvent::kLifecycle:
-      return "lifecycle";
-  }
-  return "unknown";
-}
-
 // By byte: whether it needs no escape in JSON.
 constexpr auto kPlain = [] {
   std::array<bool, 256> plain = {};
@@ -115,6 +97,24 @@ void AppendTime(WallTime time, std::string* out) {
 }
 
 }  // namespace
+
+std::string_view NameOf(AuditEvent event) {
+  switch (event) {
+    case AuditEvent::kRequest:
+      return "request";
+    case AuditEvent::kTunnel:
+      return "tunnel";
+    case AuditEvent::kDenied:
+      return "denied";
+    case AuditEvent::kPolicy:
+      return "policy";
+    case AuditEvent::kCredential:
+      return "credential";
+    case AuditEvent::kLifecycle:
+      return "lifecycle";
+  }
+  return "unknown";
+}
 
 void JsonLines::Append(const AuditRecord& record, std::string* out) const {
   AppendKeys(record, out);

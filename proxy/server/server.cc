@@ -156,7 +156,8 @@ absl::Status ServerImpl::LoadTrust() {
 
 absl::Status ServerImpl::OpenAudit() {
   if (options_.audit_log.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(audit_, audit::AuditLog::Open(options_.audit_log));
+  ASSIGN_OR_RETURN(audit_,
+                   audit::AuditLog::Open(options_.audit_log, {.format = options_.audit_format}));
   return absl::OkStatus();
 }
 

@@ -15,6 +15,7 @@
 #include "base/ip_address.h"
 #include "base/unique_fd.h"
 #include "gateway-client/policy_source.h"
+#include "proxy/audit/audit_log.h"
 #include "proxy/server/limits.h"
 #include "proxy/upstream/upstream_proxy.h"
 #include "rules/provider_types.h"
@@ -91,6 +92,7 @@ struct ServerOptions {
   int workers = 1;
   // A file, "-" for standard output, or empty for none.
   std::string audit_log;
+  audit::AuditFormat audit_format = audit::AuditFormat::kJson;
   // PEM files with further roots (and CRLs) to verify upstreams with.
   std::vector<std::string> upstream_ca;
   std::vector<ConnectTo> connect_to;

@@ -164,6 +164,24 @@ def test_the_log_can_go_to_standard_output(start_proxy, origin):
         json.loads(line)
 
 
+def test_the_log_can_be_events_of_ocsf(start_proxy, origin, secret):
+    proxy = start_proxy(
+        {"network": {"blockedDomains": ["blocked.test"]}, "credentials": [bearer_rule()]},
+        routes={"api.test:443": origin},
+        env={"API_KEY": secret},
+        args=["--audit-format", "ocsf"],
+    )
+    assert proxy.request("GET", "https://api.test/a?query").status == 200
+    proxy.connect("blocked.test:443")
+    denied = proxy.wait_for_audit(lambda e: e.get("action_id") == 2, "the denial")
+    assert proxy.wait_for_audit(lambda e: e["type_uid"] == 600203, "the start")
+    request = proxy.wait_for_audit(lambda e: e["type_uid"] == 400203, "the GET")
+    assert request["http_request"]["url"]["path"] == "/a"
+    assert request["unmapped"]["injected"] == ["authorization"]
+    assert denied["dst_endpoint"] == {"hostname": "blocked.test", "port": 443}
+    assert denied["firewall_rule"]["name"] == "blockedDomains[0]"
+
+
 def test_the_log_is_private_and_appended_to(start_proxy, tmp_path):
     audit = tmp_path / "audit.jsonl"
     for _ in range(2):
