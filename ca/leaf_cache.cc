@@ -21,26 +21,28 @@ LeafCache::~LeafCache() = default;
 absl::StatusOr<std::shared_ptr<const LeafCertificate>> LeafCache::Get(
     std::string_view canonical_host, const std::optional<IpAddress>& address) {
   const WallTime now = clock_();
+  Leaf asked_again;
   std::shared_ptr<Flight> flight;
   {
-    absl::ReleasableMutexLock lock(&mutex_);
+    absl::MutexLock lock(&mutex_);
     if (const auto known = by_host_.find(AsKey(canonical_host)); known != by_host_.end()) {
       entries_.splice(entries_.begin(), entries_, known->second);
       if (now < known->second->renew_at) {
-        const Leaf leaf = known->second->leaf;
-        if (std::exchange(known->second->encoded, true)) return leaf;
-        lock.Release();
-        return Encode(canonical_host, leaf);
+        asked_again = known->second->leaf;
+        if (std::exchange(known->second->encoded, true)) return asked_again;
       }
     }
-    std::shared_ptr<Flight>& slot = flights_[AsKey(canonical_host)];
-    if (slot != nullptr) {
-      flight = slot;
-      while (!flight->landed) landed_.Wait(&mutex_);
-      return flight->result;
+    if (asked_again == nullptr) {
+      std::shared_ptr<Flight>& slot = flights_[AsKey(canonical_host)];
+      if (slot != nullptr) {
+        flight = slot;
+        while (!flight->landed) landed_.Wait(&mutex_);
+        return flight->result;
+      }
+      slot = flight = std::make_shared<Flight>();
     }
-    slot = flight = std::make_shared<Flight>();
   }
+  if (asked_again != nullptr) return Encode(canonical_host, asked_again);
 
   absl::StatusOr<Leaf> result = Mint(canonical_host, address, now);
 

@@ -36,15 +36,16 @@ void Mailbox::Post(Message message) {
 }
 
 void Mailbox::PostOrRun(Message message) {
-  if (loop_->RunsHere()) {
-    absl::ReleasableMutexLock lock(&mutex_);
-    if (messages_.empty()) {
-      lock.Release();
-      message();
-      return;
-    }
+  if (loop_->RunsHere() && IsEmpty()) {
+    message();
+  } else {
+    Post(std::move(message));
   }
-  Post(std::move(message));
+}
+
+bool Mailbox::IsEmpty() {
+  absl::MutexLock lock(&mutex_);
+  return messages_.empty();
 }
 
 void Mailbox::Deliver() {

@@ -33,6 +33,7 @@ class Mailbox {
   struct Box;
 
   void Deliver();
+  bool IsEmpty();
 
   EventLoop* loop_;
   absl::Mutex mutex_;
