@@ -18,6 +18,7 @@ extern "C" const char* __tsan_default_suppressions() {  // NOLINT(bugprone-reser
   return "race:sallyport::UniqueFd::Reset\n"
          "race:epoll_ctl\n"
          "race:accept4\n"
+         "race:^socket$\n"
          "race:closedir\n";
 }
 
