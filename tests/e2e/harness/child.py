@@ -71,4 +71,5 @@ class ChildRunner:
         return result
 
     def audit(self):
-        return [json.loads(line) for line in self.audit_file.read_text().splitlines()]
+        """The audit records written so far; the last may be only half there while it is written."""
+        return [json.loads(line) for line in self.audit_file.read_text().split("\n")[:-1]]

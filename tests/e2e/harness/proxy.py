@@ -241,10 +241,7 @@ class Proxy:
 
     def audit(self, event=None):
         """The audit records written so far, of one event or all."""
-        if not self.audit_file.exists():
-            return []
-        records = [json.loads(line) for line in self.audit_file.read_text().splitlines()]
-        return [r for r in records if event is None or r["event"] == event]
+        return [r for r in self._whole_audit() if event is None or r["event"] == event]
 
     def wait_for_audit(self, condition, what):
         """The first audit record for which `condition` is true."""
@@ -255,6 +252,7 @@ class Proxy:
         return eventually(found, f"an audit record: {what}, in {self._whole_audit()}")
 
     def _whole_audit(self):
+        """Without a last line that is only half there, as a file being written may look."""
         if not self.audit_file.exists():
             return []
         lines = self.audit_file.read_text().split("\n")[:-1]
