@@ -2,8 +2,6 @@
 
 #include <cstdlib>
 
-#include <fmt/core.h>
-
 #include "rules/json_document.h"
 #include "rules/policy_reader.h"
 #include "rules/yaml_document.h"
@@ -28,13 +26,8 @@ network_policies: {}
 ParsedPolicy ParsePolicy(std::string_view text) {
   ParsedPolicy result;
   Problem problem;
-  if (text.size() > kMaxPolicyBytes) {
-    problem.message = fmt::format("a policy has at most {} bytes", kMaxPolicyBytes);
-    result.errors.push_back(std::move(problem));
-    return result;
-  }
   JsonValue root;
-  if (!ParseYaml(text, &root, &problem)) {
+  if (!ParseYaml(text, "a policy", kMaxPolicyBytes, &root, &problem)) {
     result.errors.push_back(std::move(problem));
     return result;
   }

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cctype>
 
-#include <fmt/core.h>
-
 #include "rules/json_document.h"
 #include "rules/provider_type_reader.h"
 #include "rules/text_form.h"
@@ -54,13 +52,8 @@ std::vector<std::string> ProviderType::PropertyNames() const {
 ParsedProviderType ParseProviderType(std::string_view text) {
   ParsedProviderType result;
   Problem problem;
-  if (text.size() > kMaxBytes) {
-    problem.message = fmt::format("a provider type has at most {} bytes", kMaxBytes);
-    result.errors.push_back(std::move(problem));
-    return result;
-  }
   JsonValue root;
-  if (!ParseYaml(text, &root, &problem)) {
+  if (!ParseYaml(text, "a provider type", kMaxBytes, &root, &problem)) {
     result.errors.push_back(std::move(problem));
     return result;
   }
@@ -70,7 +63,7 @@ ParsedProviderType ParseProviderType(std::string_view text) {
 bool LooksLikeProviderType(std::string_view text) {
   JsonValue root;
   Problem problem;
-  return text.size() <= kMaxBytes && ParseYaml(text, &root, &problem) &&
+  return ParseYaml(text, "a provider type", kMaxBytes, &root, &problem) &&
          root.Find("version") == nullptr &&
          (root.Find("type") != nullptr || root.Find("properties") != nullptr);
 }

@@ -220,7 +220,12 @@ bool CheckBytes(std::string_view text, Problem* problem) {
 
 }  // namespace
 
-bool ParseYaml(std::string_view text, JsonValue* value, Problem* problem) {
+bool ParseYaml(std::string_view text, std::string_view what, size_t max_bytes, JsonValue* value,
+               Problem* problem) {
+  if (text.size() > max_bytes) {
+    problem->message = fmt::format("{} has at most {} bytes", what, max_bytes);
+    return false;
+  }
   if (!CheckBytes(text, problem)) return false;
   TreeBuilder builder(value, problem);
   try {

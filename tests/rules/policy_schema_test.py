@@ -5,16 +5,12 @@ docs/policy.md describes.
 Usage: policy_schema_test.py PRINT_SCHEMA CHECK_CONFIG ROOT
 """
 
-import json
 import re
-import subprocess
 import sys
 import unittest
 from pathlib import Path
 
-import jsonschema
-
-PRINT_SCHEMA, CHECK_CONFIG, ROOT = sys.argv[1:4]
+from schema_agreement import ROOT, SchemaAgreement
 
 
 def endpoint(**changes):
@@ -117,34 +113,10 @@ def at(schema, steps):
     return schema
 
 
-class PolicySchemaTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        text = subprocess.run([PRINT_SCHEMA, "policy"], check=True, capture_output=True).stdout
-        cls.schema = json.loads(text)
-        cls.validator = jsonschema.Draft202012Validator(cls.schema)
-
-    def parser_says(self, documents):
-        lines = "".join(json.dumps(document) + "\n" for document in documents)
-        done = subprocess.run([CHECK_CONFIG, "policy"], input=lines, text=True, check=True,
-                              capture_output=True)  # fmt: skip
-        return done.stdout.split()
-
-    def test_the_schema_is_valid_draft_2020_12(self):
-        self.assertEqual(self.schema["$schema"], "https://json-schema.org/draft/2020-12/schema")
-        jsonschema.Draft202012Validator.check_schema(self.schema)
-
-    def test_schema_and_parser_take_the_same_files(self):
-        for document, verdict in zip(GOOD, self.parser_says(GOOD), strict=True):
-            with self.subTest(document=document):
-                self.validator.validate(document)
-                self.assertEqual(verdict, "good")
-
-    def test_schema_and_parser_refuse_the_same_files(self):
-        for document, verdict in zip(BAD, self.parser_says(BAD), strict=True):
-            with self.subTest(document=document):
-                self.assertFalse(self.validator.is_valid(document))
-                self.assertEqual(verdict, "bad")
+class PolicySchemaTest(SchemaAgreement, unittest.TestCase):
+    kind = ["policy"]
+    good = GOOD
+    bad = BAD
 
     def test_the_page_describes_every_key_and_no_other(self):
         page = Path(ROOT, "docs/policy.md").read_text(encoding="utf-8")

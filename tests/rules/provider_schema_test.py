@@ -5,17 +5,14 @@ shipped, and is what the page docs/providers.md describes.
 Usage: provider_schema_test.py PRINT_SCHEMA CHECK_CONFIG ROOT
 """
 
-import json
 import re
-import subprocess
 import sys
 import unittest
 from pathlib import Path
 
-import jsonschema
+from schema_agreement import ROOT, SchemaAgreement
 import yaml
 
-PRINT_SCHEMA, CHECK_CONFIG, ROOT = sys.argv[1:4]
 
 
 def changed(members, changes):
@@ -90,39 +87,19 @@ def at(schema, steps):
     return schema
 
 
-class ProviderSchemaTest(unittest.TestCase):
+class ProviderSchemaTest(SchemaAgreement, unittest.TestCase):
+    kind = ["provider-type"]
+    good = GOOD
+    bad = BAD
+
     @classmethod
     def setUpClass(cls):
-        done = subprocess.run([PRINT_SCHEMA, "provider-type"], check=True, capture_output=True)
-        cls.schema = json.loads(done.stdout)
-        cls.validator = jsonschema.Draft202012Validator(cls.schema)
+        super().setUpClass()
         cls.page = Path(ROOT, "docs/providers.md").read_text(encoding="utf-8")
         cls.shipped = [
             yaml.safe_load(path.read_text(encoding="utf-8"))
             for path in sorted(Path(ROOT, "providers").glob("*.yaml"))
         ]
-
-    def parser_says(self, documents):
-        lines = "".join(json.dumps(document) + "\n" for document in documents)
-        done = subprocess.run([CHECK_CONFIG, "provider-type"], input=lines, text=True, check=True,
-                              capture_output=True)  # fmt: skip
-        return done.stdout.split()
-
-    def test_the_schema_is_valid_draft_2020_12(self):
-        self.assertEqual(self.schema["$schema"], "https://json-schema.org/draft/2020-12/schema")
-        jsonschema.Draft202012Validator.check_schema(self.schema)
-
-    def test_schema_and_parser_take_the_same_files(self):
-        for document, verdict in zip(GOOD, self.parser_says(GOOD), strict=True):
-            with self.subTest(document=document):
-                self.validator.validate(document)
-                self.assertEqual(verdict, "good")
-
-    def test_schema_and_parser_refuse_the_same_files(self):
-        for document, verdict in zip(BAD, self.parser_says(BAD), strict=True):
-            with self.subTest(document=document):
-                self.assertFalse(self.validator.is_valid(document))
-                self.assertEqual(verdict, "bad")
 
     def test_the_schema_takes_the_types_that_are_shipped(self):
         self.assertGreater(len(self.shipped), 20)
