@@ -11,16 +11,17 @@ target_precompile_headers(sallyport_pch PRIVATE
 
 if(SALLYPORT_SANITIZER STREQUAL "thread")
   set(source "${CMAKE_SOURCE_DIR}/cmake/tsan_abseil.cc")
-  add_library(tsan_abseil STATIC "${source}")
-  target_link_libraries(tsan_abseil PRIVATE absl::synchronization)
+  add_library(tsan_libraries STATIC "${source}" "${CMAKE_SOURCE_DIR}/cmake/tsan_libuv.cc")
+  target_link_libraries(tsan_libraries PRIVATE absl::synchronization)
+  target_link_options(tsan_libraries INTERFACE "-Wl,--undefined=syscall")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
   file(STRINGS "${source}" wrapped REGEX "_ZN")
   foreach(line IN LISTS wrapped)
     string(REGEX MATCH "_ZN[A-Za-z0-9_]+" symbol "${line}")
     # --undefined: Abseil's own libraries need the wrappers even where nothing of ours locks.
-    target_link_options(tsan_abseil INTERFACE "-Wl,--wrap=${symbol},--undefined=__wrap_${symbol}")
+    target_link_options(tsan_libraries INTERFACE "-Wl,--wrap=${symbol},--undefined=__wrap_${symbol}")
   endforeach()
-  target_link_libraries(sallyport_flags INTERFACE tsan_abseil)
+  target_link_libraries(sallyport_flags INTERFACE tsan_libraries)
 endif()
 
 # sallyport_library(NAME SOURCES… [DEPS…] [PRIVATE_DEPS…])

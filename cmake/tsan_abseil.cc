@@ -12,16 +12,6 @@
 #define REAL(function) JOIN(__real_, function)
 #define WRAP(function) JOIN(__wrap_, function)
 
-// libuv closes by a bare system call, so that a number which another thread gets next seems to be
-// in use still.
-extern "C" const char* __tsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier)
-  return "race:sallyport::UniqueFd::Reset\n"
-         "race:epoll_ctl\n"
-         "race:accept4\n"
-         "race:^socket$\n"
-         "race:closedir\n";
-}
-
 // NOLINTBEGIN(readability-identifier-naming, bugprone-reserved-identifier): the linker's names.
 #define MUTEX_LOCK _ZN4absl7debian35Mutex4LockEv
 #define MUTEX_TRY_LOCK _ZN4absl7debian35Mutex7TryLockEv
