@@ -1,14 +1,10 @@
 #include "ca/java_trust_store.h"
 
 #include <fmt/core.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
 #include <cstdint>
 #include <initializer_list>
 
-#include "ca/openssl.h"
+#include "ca/pem.h"
 
 namespace sallyport::ca {
 namespace {
@@ -79,25 +75,11 @@ std::string CertificateBag(std::string_view certificate, size_t number) {
 }  // namespace
 
 absl::StatusOr<std::string> MakeJavaTrustStore(std::string_view pem_bundle) {
-  BioPtr input(BIO_new_mem_buf(pem_bundle.data(), static_cast<int>(pem_bundle.size())));
-  if (input == nullptr) return OpenSslStatus("cannot read the certificates");
   std::string bags;
   size_t count = 0;
-  char* name = nullptr;
-  char* header = nullptr;
-  unsigned char* der = nullptr;
-  long size = 0;
-  // As they are: parsing the system's roots would take longer than all else at the start.
-  while (PEM_read_bio(input.get(), &name, &header, &der, &size) == 1) {
-    if (std::string_view(name) == PEM_STRING_X509) {
-      bags.append(
-          CertificateBag({reinterpret_cast<char*>(der), static_cast<size_t>(size)}, ++count));
-    }
-    OPENSSL_free(name);
-    OPENSSL_free(header);
-    OPENSSL_free(der);
-  }
-  ERR_clear_error();  // the end of the bundle
+  ForEachCertificate(pem_bundle, [&](std::string_view certificate) {
+    bags.append(CertificateBag(certificate, ++count));
+  });
   if (count == 0) return absl::InvalidArgumentError("the bundle holds no certificate");
   const std::string safe_contents = DataContent(Element(kSequence, {bags}));
   const std::string authenticated_safe = Element(kSequence, {safe_contents});

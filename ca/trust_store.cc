@@ -4,11 +4,13 @@
 #include <openssl/pem.h>
 
 #include <string_view>
+#include <utility>
 
 #include <fmt/core.h>
 
 #include "base/file.h"
 #include "base/status.h"
+#include "ca/lazy_roots.h"
 
 namespace sallyport::ca {
 namespace {
@@ -62,10 +64,7 @@ bool AddBlock(const PemBlock& block, X509_STORE* store, Contents* contents) {
                                   ? d2i_X509_AUX(nullptr, &der, block.size)
                                   : d2i_X509(nullptr, &der, block.size));
     if (!certificate) return false;
-    // Has the library work out the extensions now, on this thread, and not when two workers verify
-    // by this certificate for the first time. What is wrong with them is found then.
-    (void)X509_check_purpose(certificate.get(), -1, 0);
-    if (X509_STORE_add_cert(store, certificate.get()) != 1) return false;
+    if (!AddTrustAnchor(certificate.get(), store)) return false;
     ++contents->certificates;
   } else if (name == PEM_STRING_X509_CRL) {
     const X509CrlPtr list(d2i_X509_CRL(nullptr, &der, block.size));
@@ -118,11 +117,11 @@ int AllowMissingRevocationList(int verified, X509_STORE_CTX* context) {
 
 }  // namespace
 
-absl::StatusOr<X509StorePtr> LoadTrustStore(const std::string& system_roots_pem,
+absl::StatusOr<X509StorePtr> LoadTrustStore(std::string system_roots_pem,
                                             const std::vector<std::string>& extra_pem_files) {
   X509StorePtr store(X509_STORE_new());
   if (!store) return OpenSslStatus("cannot make a trust store");
-  AddPem(system_roots_pem, store.get());
+  RETURN_IF_ERROR(AddRootsLazily(std::move(system_roots_pem), store.get()));
   size_t revocation_lists = 0;
   for (const std::string& path : extra_pem_files) {
     ASSIGN_OR_RETURN(const Contents contents, AddFile(path, store.get()));

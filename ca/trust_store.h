@@ -18,7 +18,7 @@ namespace sallyport::ca {
 // System certificates that the library cannot parse are left out, for they are not the user's
 // doing; an extra file that is missing, holds nothing or holds something malformed is an error that
 // names it.
-absl::StatusOr<X509StorePtr> LoadTrustStore(const std::string& system_roots_pem,
+absl::StatusOr<X509StorePtr> LoadTrustStore(std::string system_roots_pem,
                                             const std::vector<std::string>& extra_pem_files);
 
 }  // namespace sallyport::ca

@@ -106,12 +106,12 @@ size_t Rank(const rules::ProviderType& type, std::string_view variable) {
 absl::StatusOr<TypeList> FindTypes(const InitFlags& flags) {
   ASSIGN_OR_RETURN(const auto types, FindProviderTypes(flags.provider_types));
   TypeList found;
-  for (const auto& type : types->all()) {
+  const TypeList all = types->all();
+  for (const auto& type : all) {
     const std::vector<std::string_view> variables = Discover(*type);
     const bool meant = std::ranges::any_of(variables, [&](std::string_view variable) {
-      return std::ranges::none_of(types->all(), [&](const auto& other) {
-        return Rank(*other, variable) < Rank(*type, variable);
-      });
+      return std::ranges::none_of(
+          all, [&](const auto& other) { return Rank(*other, variable) < Rank(*type, variable); });
     });
     // A type that writes nothing anywhere has no rule to begin with.
     if (meant && !type->rules.empty()) found.push_back(type);

@@ -6,9 +6,14 @@
 
 namespace sallyport::rules {
 
-// The texts of providers/*.yaml, compiled in so that the program needs no file beside it. The build
-// makes the source of this from them.
-std::span<const std::string_view> BuiltInProviderTypeTexts();
+struct EmbeddedText {
+  std::string_view name;
+  std::string_view text;
+};
+
+// The texts of providers/*.yaml, each file named after the type it describes, compiled in so that
+// the program needs no file beside it. The build makes the source of this from them.
+std::span<const EmbeddedText> BuiltInProviderTypeTexts();
 
 }  // namespace sallyport::rules
 

@@ -12,13 +12,16 @@
 namespace sallyport::rules {
 
 // The provider types that there are, by name: those compiled in from providers/, and what an
-// operator adds to them. Immutable once it is shared.
+// operator adds to them. Immutable once it is shared; from any thread then.
 class ProviderTypes {
  public:
-  // Those compiled in.
+  // Those compiled in, each parsed when it is first asked for.
   static std::shared_ptr<const ProviderTypes> BuiltIn();
 
-  ProviderTypes() = default;
+  ProviderTypes();
+  ProviderTypes(const ProviderTypes& other);
+  ProviderTypes& operator=(const ProviderTypes& other);
+  ~ProviderTypes();
 
   // An added type may not take the place of another, since whoever names that one would get
   // something else than what it is known for.
@@ -30,10 +33,14 @@ class ProviderTypes {
   absl::StatusOr<std::shared_ptr<const ProviderType>> Get(std::string_view name) const;
 
   // By name.
-  const std::vector<std::shared_ptr<const ProviderType>>& all() const { return types_; }
+  std::vector<std::shared_ptr<const ProviderType>> all() const;
 
  private:
-  std::vector<std::shared_ptr<const ProviderType>> types_;
+  class Entry;
+
+  absl::Status AddEntry(std::shared_ptr<const Entry> entry);
+
+  std::vector<std::shared_ptr<const Entry>> entries_;  // by name
 };
 
 // Where a configuration takes the meaning of providers from.

@@ -150,7 +150,7 @@ absl::Status ServerImpl::LoadTrust() {
               {{"reason", Message(roots.status())}});
     roots = std::string();
   }
-  ASSIGN_OR_RETURN(trust_, ca::LoadTrustStore(*roots, options_.upstream_ca));
+  ASSIGN_OR_RETURN(trust_, ca::LoadTrustStore(*std::move(roots), options_.upstream_ca));
   return absl::OkStatus();
 }
 

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <thread>
+#include <vector>
+
 #include "base/status.h"
 #include "ca/tls_compat.h"
 #include "tests/ca/handshake.h"
@@ -121,6 +125,52 @@ TEST_F(TrustStoreTest, TheIssuerMustBeKnown) {
               HasSubstr("a root that is not trusted"));
   EXPECT_EQ(ca::Visit("a.test", store.get(), ServerContext(self_signed).get()),
             "its certificate is self-signed and not trusted");
+}
+
+// A root whose key was replaced keeps its name for a while beside its successor.
+TEST_F(TrustStoreTest, SystemRootsMayShareAName) {
+  const Identity successor = Issue({.common_name = "root", .authority = true});
+  for (const std::string& roots : {RootPem() + ToPem(successor.certificate.get()),
+                                   ToPem(successor.certificate.get()) + RootPem()}) {
+    const auto store = LoadTrustStore(roots, {});
+    ASSERT_TRUE(store.ok());
+    for (const Identity* root : {&root_, &successor}) {
+      const Identity leaf = Issue({.alt_names = {"DNS:a.test"}}, root);
+      EXPECT_EQ(ca::Visit("a.test", store->get(), ServerContext(leaf).get()), "");
+    }
+  }
+}
+
+TEST_F(TrustStoreTest, ASystemRootMayServe) {
+  const Identity self_signed = Issue({.alt_names = {"DNS:a.test"}});
+  const auto store = LoadTrustStore(RootPem() + ToPem(self_signed.certificate.get()), {});
+  ASSERT_TRUE(store.ok());
+  EXPECT_EQ(ca::Visit("a.test", store->get(), ServerContext(self_signed).get()), "");
+}
+
+TEST_F(TrustStoreTest, WhatIsMalformedAmongSystemRootsIsPassedOver) {
+  std::string cut = RootPem();
+  cut.erase(cut.size() / 2, 40);
+  for (const std::string& before :
+       {cut, std::string("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"),
+        std::string("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"),
+        std::string("-----BEGIN CERTIFICATE-----\nMAA=\n"), std::string("words\n")}) {
+    const auto store = LoadTrustStore(before + RootPem(), {});
+    ASSERT_TRUE(store.ok());
+    const Identity leaf = Issue({.alt_names = {"DNS:a.test"}}, &root_);
+    EXPECT_EQ(ca::Visit("a.test", store->get(), ServerContext(leaf).get()), "") << before;
+  }
+}
+
+TEST_F(TrustStoreTest, ThreadsMayVerifyByOneStoreFromTheFirst) {
+  const X509StorePtr store = Load({});
+  const Identity leaf = Issue({.alt_names = {"DNS:a.test"}}, &root_);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back(
+        [&] { EXPECT_EQ(ca::Visit("a.test", store.get(), ServerContext(leaf).get()), ""); });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_F(TrustStoreTest, ALeafMayNotIssue) {

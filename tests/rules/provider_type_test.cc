@@ -191,9 +191,10 @@ TEST(ProviderTypeTest, AnyPropertyIsTheVariableOfItsName) {
 
 TEST(ProviderTypesTest, EveryTypeThatIsCompiledInIsGood) {
   EXPECT_EQ(ProviderTypes::BuiltIn()->all().size(), BuiltInProviderTypeTexts().size());
-  for (const std::string_view text : BuiltInProviderTypeTexts()) {
-    const auto type = Parse(text);
-    ASSERT_NE(type, nullptr) << text;
+  for (const EmbeddedText& embedded : BuiltInProviderTypeTexts()) {
+    const auto type = Parse(embedded.text);
+    ASSERT_NE(type, nullptr) << embedded.text;
+    EXPECT_EQ(type->name, embedded.name);
     // An added type's names cannot be these.
     ProviderTypes types = *ProviderTypes::BuiltIn();
     EXPECT_FALSE(types.Add(type).ok()) << type->name;
