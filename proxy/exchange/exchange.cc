@@ -280,6 +280,10 @@ void Exchange::OnRequestEnd() {
   if (upgraded_ && reply_ended_) Finish();
 }
 
+void Exchange::OnRequestBroken(std::string_view reason) {
+  Reply({ReplyCode::kBadRequest, std::string(reason), {}, {}, {}});
+}
+
 void Exchange::OnClientGone(std::string_view reason) {
   stream_ = nullptr;
   error_ = reason;

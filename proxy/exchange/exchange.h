@@ -56,6 +56,7 @@ class Exchange final : private http::RequestListener,
   void OnRequestData(std::string_view bytes) override;
   void OnRequestTrailers(const http::HeaderList& trailers) override;
   void OnRequestEnd() override;
+  void OnRequestBroken(std::string_view reason) override;
   void OnResponseDrained() override;
   void OnClientGone(std::string_view reason) override;
 

@@ -234,19 +234,19 @@ void H1Server::BodyBroken() {
     CloseConnection();
     return;
   }
+  constexpr std::string_view kReason = "the chunked body breaks its framing";
   keep_alive_ = false;
   state_ = State::kReceived;
-  RequestListener* listener = std::exchange(listener_, nullptr);
-  if (listener != nullptr) listener->OnClientGone("the chunked body breaks its framing");
-  if (state_ == State::kClosed) return;
-  if (head_sent_) {
-    transport_->ResetOnClose();
-    state_ = State::kClosed;
-    transport_.reset();
-    owner_->OnConnectionDone();
-  } else {
-    owner_->OnBadRequest(this, {false, "the chunked body breaks its framing"});
+  if (!head_sent_) {
+    listener_->OnRequestBroken(kReason);
+    return;
   }
+  std::exchange(listener_, nullptr)->OnClientGone(kReason);
+  if (state_ == State::kClosed) return;
+  transport_->ResetOnClose();
+  state_ = State::kClosed;
+  transport_.reset();
+  owner_->OnConnectionDone();
 }
 
 void H1Server::OnEnd(net::EndKind kind) {

@@ -23,6 +23,9 @@ class RequestListener {
   // At most once, before OnRequestEnd. Valid for the call.
   virtual void OnRequestTrailers(const HeaderList& trailers) = 0;
   virtual void OnRequestEnd() = 0;
+  // Instead of OnRequestEnd and before SendHead: the rest of the body breaks its framing, and
+  // nothing more of it comes. The reply is still owed; the connection ends with it.
+  virtual void OnRequestBroken(std::string_view reason) = 0;
   // SendBody may go on.
   virtual void OnResponseDrained() = 0;
   // The client went away or broke the protocol; the stream is over and must not be used again.

@@ -89,6 +89,7 @@ class ClientConnection final : public net::Retirable,
   void OnRequestData(std::string_view) override {}
   void OnRequestTrailers(const http::HeaderList&) override {}
   void OnRequestEnd() override {}
+  void OnRequestBroken(std::string_view) override {}  // a CONNECT has no body
   void OnResponseDrained() override {}
   void OnClientGone(std::string_view reason) override;
 

@@ -94,6 +94,19 @@ def test_refusals_within_a_connection_are_recorded(proxy, origin):
     proxy.wait_for_audit(lambda r: r.get("error") == "bad_request", "the 400")
 
 
+def test_a_request_that_breaks_in_its_body_has_one_record(proxy, origin):
+    with proxy.tls("api.test:443") as client:
+        client.send(b"POST /broken HTTP/1.1\r\nHost: api.test\r\n"
+                    b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+        assert client.read_response("POST").status == 400
+        assert client.is_closed()
+    proxy.request("GET", "https://api.test/after")
+    proxy.wait_for_audit(lambda r: r.get("path") == "/after", "the request after it")
+    (record,) = [r for r in proxy.audit()
+                 if r["event"] in ("request", "denied") and r["path"] != "/after"]
+    assert (record["path"], record["status"], record["error"]) == ("/broken", 400, "bad_request")
+
+
 def test_control_characters_and_quotes_in_a_path_cannot_forge_a_record(proxy, origin):
     target = '/a"b\\c%0A{"event":"forged"}'
     with proxy.tls("api.test:443") as client:

@@ -129,14 +129,10 @@ class Session final : public http::H1Server::Owner, private http::RequestListene
     Require(stream_ == nullptr && !raw_, "a refusal inside a request");
     Require(!error.message.empty(), "a refusal without a reason");
     Note(fmt::format("refused {} {}", error.too_large, error.message));
-    refused_ = true;
     stream_ = stream;
-    act_ = 'e';
     method_ = "GET";
-    framing_ = {};
-    body_ended_ = true;
     stream->SetListener(this);
-    AnswerNow();
+    AnswerRefusal();
   }
 
   void OnConnectionDone() override {
@@ -187,6 +183,15 @@ class Session final : public http::H1Server::Owner, private http::RequestListene
     ActOnEnd();
   }
 
+  void OnRequestBroken(std::string_view reason) override {
+    CheckListening();
+    Require(!reason.empty(), "broken without a reason");
+    Require(framing_.kind == BodyKind::kStreamed && !body_ended_, "broken out of place");
+    Note(fmt::format("broken {}", reason));
+    acts_on_end_ = answer_owed_ = resume_owed_ = false;
+    AnswerRefusal();
+  }
+
   void OnResponseDrained() override { CheckListening(); }
 
   void OnClientGone(std::string_view reason) override {
@@ -198,6 +203,15 @@ class Session final : public http::H1Server::Owner, private http::RequestListene
   }
 
   // ---- What the owner does
+
+  // The reply after which the connection serves nothing more.
+  void AnswerRefusal() {
+    refused_ = true;
+    act_ = 'e';
+    framing_ = {};
+    body_ended_ = true;
+    AnswerNow();
+  }
 
   void ActOnHead() {
     switch (act_) {

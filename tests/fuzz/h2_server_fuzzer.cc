@@ -125,6 +125,7 @@ class Request final : private http::RequestListener {
       Answer();
     }
   }
+  void OnRequestBroken(std::string_view) override { Require(false, "framing of HTTP/1"); }
   void OnResponseDrained() override { CheckListening(); }
   void OnClientGone(std::string_view reason) override {
     CheckListening();

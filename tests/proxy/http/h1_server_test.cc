@@ -38,6 +38,10 @@ class TestOwner final : public H1Server::Owner, public RequestListener {
     events.push_back("trailers " + std::to_string(trailers.size()));
   }
   void OnRequestEnd() override { events.emplace_back("end"); }
+  void OnRequestBroken(std::string_view) override {
+    events.emplace_back("broken");
+    Answer(400, "");
+  }
   void OnResponseDrained() override { events.emplace_back("drained"); }
   void OnClientGone(std::string_view) override {
     stream = nullptr;
@@ -136,7 +140,7 @@ TEST_F(H1ServerTest, ChunkedBodiesAndTrailersArrive) {
 
 TEST_F(H1ServerTest, ABodyThatBreaksItsFramingEndsTheConnection) {
   Receive("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX");
-  EXPECT_THAT(owner_.TakeEvents(), ElementsAre("POST /", "gone", "bad", "done"));
+  EXPECT_THAT(owner_.TakeEvents(), ElementsAre("POST /", "broken", "done"));
   EXPECT_THAT(wire_.written, StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(wire_.written, HasSubstr("Connection: close"));
 }

@@ -34,6 +34,7 @@ class Echo final : public RequestListener {
   }
   void OnRequestTrailers(const HeaderList& trailers) override { stream_->SendTrailers(trailers); }
   void OnRequestEnd() override { stream_->EndResponse(EndKind::kClean); }
+  void OnRequestBroken(std::string_view reason) override { FAIL() << reason; }
   void OnResponseDrained() override { stream_->ResumeRequest(); }
   void OnClientGone(std::string_view reason) override { FAIL() << reason; }
 

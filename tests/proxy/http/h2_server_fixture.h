@@ -33,6 +33,7 @@ class ServedRequest final : public RequestListener {
     }
   }
   void OnRequestEnd() override { events.emplace_back("end"); }
+  void OnRequestBroken(std::string_view reason) override { FAIL() << reason; }
   void OnResponseDrained() override { events.emplace_back("drained"); }
   void OnClientGone(std::string_view reason) override {
     stream = nullptr;
