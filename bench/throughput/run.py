@@ -91,7 +91,11 @@ def choose(options):
     present, missing = peers.find(folders)
     if missing:
         print(HINT.format(", ".join(missing)), file=sys.stderr)
-    names = set(options.peers.split(",")) if options.peers else {p["name"] for p in present}
+    found = {p["name"] for p in present}
+    names = set(options.peers.split(",")) if options.peers else found
+    if unknown := names - found - {figures.US}:
+        raise SystemExit(f"no proxy {', '.join(sorted(unknown))} here; "
+                         f"there are {', '.join(sorted(found))}")
     if options.quick:
         names &= {"nginx"}
     present = [p for p in present if p["name"] in names | {figures.US}]
