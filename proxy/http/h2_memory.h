@@ -6,7 +6,7 @@
 namespace sallyport::http {
 
 // An allocator for nghttp2, which copies the fields it is given, injected credentials among them:
-// what it frees is overwritten first. Stateless, for any thread.
+// what it frees is overwritten first. Keeps spare blocks for each thread; for any thread.
 nghttp2_mem* WipingMemory();
 
 }  // namespace sallyport::http

@@ -29,7 +29,12 @@ enum class HeaderId : uint8_t {
 
 // Case-insensitive, as field names are (RFC 9110 §5.1).
 HeaderId LookUpHeader(std::string_view name);
-bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+// Of two texts of one size.
+bool SameLettersIgnoreCase(std::string_view a, std::string_view b);
+inline bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  // Most names differ here already.
+  return a.size() == b.size() && SameLettersIgnoreCase(a, b);
+}
 
 // Calls `visit` with each member of a comma-separated list (RFC 9110 §5.6.1), trimmed, empty ones
 // left out.
