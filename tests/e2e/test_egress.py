@@ -48,8 +48,7 @@ def test_the_proxy_cannot_be_reached_through_itself(start_proxy):
     proxy = start_proxy()
     port = proxy.address.rpartition(":")[2]
     exact = [f"127.0.0.1:{port}", f"localhost:{port}"]
-    proxy.reload({"network": {"allowedDomains": exact, "blockedCIDRs": []}})
-    proxy.wait_for_reload()
+    proxy.reload_and_wait({"network": {"allowedDomains": exact, "blockedCIDRs": []}})
     for authority in exact:
         _, reply = proxy.connect(authority)
         assert (reply.status, reply.error) in [(403, "address_denied"), (403, "host_denied")]

@@ -513,9 +513,8 @@ def test_a_reload_is_obeyed_on_open_connections(start, h2, h2_origin, secret):
     proxy = start(h2_origin)
     client = h2(proxy)
     assert client.request().status == 200
-    before = len(proxy.audit("policy"))
-    proxy.reload({"network": {"blockedDomains": ["api.test"]}, "credentials": [bearer_rule()]})
-    eventually(lambda: len(proxy.audit("policy")) > before, "the reload")
+    blocked = {"network": {"blockedDomains": ["api.test"]}, "credentials": [bearer_rule()]}
+    proxy.reload_and_wait(blocked)
     reply = client.request()
     assert (reply.status, reply.error) == (403, "host_denied")
 

@@ -234,7 +234,6 @@ def test_after_a_refusal_the_connection_goes_on(proxy, placeholder, other):
 
 
 def test_a_placeholder_survives_a_reload(proxy, placeholder, origin, secret):
-    proxy.reload({"credentials": [key_rule(), bearer_rule("svc.test", "OTHER")]})
-    proxy.wait_for_reload()
+    proxy.reload_and_wait({"credentials": [key_rule(), bearer_rule("svc.test", "OTHER")]})
     assert proxy.request("GET", "https://api.test/", [("X-A", placeholder)]).status == 200
     assert origin.only_request().fields.one("x-a") == secret

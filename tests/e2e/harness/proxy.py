@@ -96,9 +96,12 @@ class Proxy:
         self.write_config(config)
         self.process.send_signal(signal.SIGHUP)
 
-    def wait_for_reload(self):
-        """Waits for the record that a configuration was taken into force."""
-        self.wait_for_audit(lambda r: r["event"] == "policy", "a policy change")
+    def reload_and_wait(self, config):
+        """The same with a good one; returns when it is in force."""
+        # The first record is of the start, and may be on its way still.
+        before = eventually(lambda: len(self.audit("policy")), "the record of the start")
+        self.reload(config)
+        eventually(lambda: len(self.audit("policy")) > before, "the record of the reload")
 
     def terminate(self):
         """Asks it to drain and end. Again: to end at once, with status 1."""
