@@ -47,6 +47,7 @@ setGlobalDispatcher(new ProxyAgent(process.env.HTTPS_PROXY));
 """
 
 
+@pytest.mark.by_variables
 @pytest.mark.parametrize(
     ("module", "script"),
     [
@@ -64,6 +65,7 @@ def test_debians_modules(needs, request_by, module, script):
     request_by(["node", "-e", script], args=["--env", f"NODE_PATH={NODE_MODULES}"])
 
 
+@pytest.mark.by_variables
 @pytest.mark.parametrize(
     "script",
     [UNDICI + FETCH, PROXY_AGENT + HTTPS, AXIOS],
@@ -73,6 +75,14 @@ def test_current_modules(needs, made, request_by, script):
     needs("node")
     modules = made("node", "node_modules")
     request_by(["node", "-e", script], args=["--env", f"NODE_PATH={modules}"])
+
+
+@pytest.mark.parametrize("script", [FETCH, NO_AGENT + HTTPS], ids=["fetch", "https"])
+def test_a_captured_node_needs_nothing(needs, way, request_by, script):
+    needs("node")
+    if way != "captured":
+        pytest.skip("Debian's knows of no proxy")
+    request_by(["node", "-e", script])
 
 
 @pytest.mark.parametrize("script", [FETCH, NO_AGENT + HTTPS], ids=["fetch", "https"])
