@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "base/status.h"
@@ -29,6 +31,18 @@ struct RouteRequest {
   rtattr device;  // RTA_OIF
   int device_index;
 };
+
+template <size_t kSize>
+struct AddressRequest {
+  nlmsghdr header;
+  ifaddrmsg address;
+  rtattr local;  // IFA_LOCAL
+  std::array<uint8_t, kSize> bytes;
+};
+
+// 192.0.0.8, the dummy address (RFC 7600), and one of the prefix from which names have theirs.
+constexpr std::array<uint8_t, 4> kOwnV4 = {192, 0, 0, 8};
+constexpr std::array<uint8_t, 16> kOwnV6 = {0xfd, 0x53, 0x61, 0x6c, 0x6c, 0x79};
 
 class RouteSocket {
  public:
@@ -72,6 +86,23 @@ int RaiseLoopback(RouteSocket* socket) {
   return socket->Do(&request.header);
 }
 
+template <size_t kSize>
+int AddAddress(RouteSocket* socket, unsigned char family,
+               const std::array<uint8_t, kSize>& address) {
+  AddressRequest<kSize> request = {};
+  request.header.nlmsg_len = sizeof(request);
+  request.header.nlmsg_type = RTM_NEWADDR;
+  request.header.nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
+  request.address.ifa_family = family;
+  request.address.ifa_prefixlen = 8 * kSize;
+  request.address.ifa_flags = IFA_F_NODAD;
+  request.address.ifa_index = kLoopbackIndex;
+  request.local.rta_type = IFA_LOCAL;
+  request.local.rta_len = RTA_LENGTH(kSize);
+  request.bytes = address;
+  return socket->Do(&request.header);
+}
+
 int RouteEverythingHere(RouteSocket* socket, unsigned char family) {
   RouteRequest request = {};
   request.header.nlmsg_len = sizeof(request);
@@ -104,6 +135,12 @@ absl::StatusOr<LoopbackNetwork> SetUpLoopbackNetwork() {
   if (const int error = RouteEverythingHere(&socket, AF_INET); error != 0) {
     return ErrnoStatus(error, "cannot route IPv4 to the loopback device");
   }
+  // Programs that ask for names by AI_ADDRCONFIG (getaddrinfo(3)) get no addresses of a family of
+  // which the machine has none but the loopback device's own.
+  if (const int error = AddAddress(&socket, AF_INET, kOwnV4); error != 0) {
+    return ErrnoStatus(error, "cannot give the loopback device an address");
+  }
+  (void)AddAddress(&socket, AF_INET6, kOwnV6);
   // Without the route nothing of IPv6 goes anywhere, which is as closed.
   return LoopbackNetwork{HasV6() && RouteEverythingHere(&socket, AF_INET6) == 0};
 }

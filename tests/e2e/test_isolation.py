@@ -166,6 +166,23 @@ def test_names_have_addresses_that_stand_for_them_and_no_query_leaves(netns):
     assert results["no such record"][1].endswith(", 0)")
 
 
+# getaddrinfo(3) leaves out a family that no device has an address of.
+CONFIGURED_FAMILIES = """
+for family in socket.AF_INET, socket.AF_INET6, socket.AF_UNSPEC:
+    attempt(family.name, lambda: [found[4][0] for found in socket.getaddrinfo(
+        "api.test", 443, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)])
+"""
+
+
+def test_names_have_addresses_of_both_families_for_programs_that_ask_for_what_there_is(netns):
+    results = netns.attempts(CONFIGURED_FAMILIES, config={})
+    v4, v6 = r"'198\.1[89]\.[\d.]+'", "'fd[0-9a-f:]+'"
+    assert re.fullmatch(rf"\[{v4}\]", results["AF_INET"][1]), results
+    assert re.fullmatch(rf"\[{v6}\]", results["AF_INET6"][1]), results
+    for address in v4, v6:
+        assert re.search(address, results["AF_UNSPEC"][1]), results
+
+
 ESCAPES = """
 def udp(address, family=socket.AF_INET):
     with socket.socket(family, socket.SOCK_DGRAM) as s:
