@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import figures, measure, peers, pki, probes, procfs, report, variants  # noqa: E402
+from harness import figures, measure, peers, pki, probes, procfs, report, sandbox, variants  # noqa: E402
 from harness.loads import LOADS, QUICK  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -139,11 +139,14 @@ def named(result, load, peer, number):
 
 def single_numbers(present, bench, options):
     ours = next(peer for peer in present if peer["name"] == figures.US)
-    load = next(load for load in LOADS if load.name == "keep-alive-32")
+    load, connecting = (next(load for load in LOADS if load.name == name)
+                        for name in ("keep-alive-32", "new-connection"))
     start_ms, resident_mib = probes.start(bench, load, ours, times=min(options.rounds, 10))
     return {"system_calls": probes.system_calls(bench, load, ours, options.seconds),
             "allocations": probes.allocations(bench, load, ours, options.seconds),
-            "start_ms": start_ms, "resident_mib": resident_mib}
+            "start_ms": start_ms, "resident_mib": resident_mib,
+            "sandbox_start_ms": sandbox.start_ms(bench, times=2 * options.rounds),
+            "captured": sandbox.captured_ratio(bench, connecting, options.rounds, options.seconds)}
 
 
 def machine(cpus):

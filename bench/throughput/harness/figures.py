@@ -122,6 +122,8 @@ EXTRAS = [
     ("allocations", 0, "", "heap allocations of ours a warm keep-alive request"),
     ("start_ms", 50, "ms", "process start to ready"),
     ("resident_mib", 15, "MiB", "resident after start, proxy alone"),
+    ("sandbox_start_ms", 30, "ms", "start of a command in a sandbox, over the bare command"),
+    ("captured", 1.05, "×", "new connection in a sandbox, captured against asked for"),
 ]
 
 NOT_YET = [
