@@ -133,8 +133,14 @@ class TrustedWalk {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadTrustedFile(const std::string& path, size_t max_bytes) {
+absl::StatusOr<std::string> ReadTrustedFile(const std::string& path, size_t max_bytes,
+                                            FollowedFiles* files) {
   ASSIGN_OR_RETURN(const UniqueFd file, TrustedWalk(path).Open());
+  struct stat info = {};
+  if (fstat(file.get(), &info) != 0) {
+    return ErrnoStatus(errno, fmt::format("cannot read {}", path));
+  }
+  if (files != nullptr) RETURN_IF_ERROR(files->Admit(path, info));
   return ReadToEnd(file.get(), path, max_bytes);
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/followed_files.h"
 
 namespace sallyport {
 
@@ -11,8 +12,10 @@ namespace sallyport {
 // can change: they own the file, every symbolic link and every folder on the way to it, and no
 // group or other may write to any of those. A folder with the sticky bit, such as /tmp, may be
 // writable, since what is in it still belongs to its owner. What was checked is what is read,
-// whatever is renamed meanwhile. Errors name what is unsafe and how to mend it.
-absl::StatusOr<std::string> ReadTrustedFile(const std::string& path, size_t max_bytes);
+// whatever is renamed meanwhile, and what `files` (null: none) admits. Errors name what is unsafe
+// and how to mend it.
+absl::StatusOr<std::string> ReadTrustedFile(const std::string& path, size_t max_bytes,
+                                            FollowedFiles* files = nullptr);
 
 }  // namespace sallyport
 

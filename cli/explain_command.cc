@@ -85,7 +85,8 @@ int RunExplain(const ExplainOptions& options) {
                options.url, Message(request.status()));
     return 2;
   }
-  const absl::StatusOr<PolicyChoice> choice = ChoosePolicyForProxy(options.policy);
+  const absl::StatusOr<PolicyChoice> choice =
+      ChoosePolicyForProxy(options.policy, std::make_shared<FollowedFiles>());
   if (!choice.ok()) {
     fmt::print(stderr, "{}\n", Message(choice.status()));
     return 1;

@@ -41,21 +41,22 @@ absl::StatusOr<std::string> FindPolicyFile(const std::string& flag_value,
   return std::string();
 }
 
-absl::StatusOr<PolicyChoice> ChoosePolicyForProxy(const std::string& flag_value) {
+absl::StatusOr<PolicyChoice> ChoosePolicyForProxy(const std::string& flag_value,
+                                                  std::shared_ptr<FollowedFiles> files) {
   PolicyChoice choice;
   choice.spawn = rules::RestrictivePolicy()->spawn;
   ASSIGN_OR_RETURN(std::string file, FindPolicyFile(flag_value, DefaultPolicyFiles()));
   if (file.empty()) return choice;
-  choice.source = std::make_shared<sources::PolicyFile>(std::move(file));
+  choice.source = std::make_shared<sources::PolicyFile>(std::move(file), std::move(files));
   ASSIGN_OR_RETURN(choice.policy, choice.source->Fetch());
   choice.spawn = choice.policy->spawn;
   return choice;
 }
 
 absl::StatusOr<PolicyChoice> ChoosePolicyForRun(const std::string& flag_value,
-                                                const std::string& config_file,
-                                                bool has_providers) {
-  ASSIGN_OR_RETURN(PolicyChoice choice, ChoosePolicyForProxy(flag_value));
+                                                const std::string& config_file, bool has_providers,
+                                                std::shared_ptr<FollowedFiles> files) {
+  ASSIGN_OR_RETURN(PolicyChoice choice, ChoosePolicyForProxy(flag_value, std::move(files)));
   if (choice.source == nullptr && config_file.empty() && !has_providers) {
     choice.policy = rules::RestrictivePolicy();
     choice.source =

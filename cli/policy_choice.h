@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/followed_files.h"
 #include "gateway-client/policy_source.h"
 #include "rules/policy.h"
 
@@ -30,13 +31,16 @@ struct PolicyChoice {
 
 // For `proxy`: the file that FindPolicyFile finds, if any. A file that is there and invalid or
 // unsafe is an error.
-absl::StatusOr<PolicyChoice> ChoosePolicyForProxy(const std::string& flag_value);
+// Its changes are followed as far as `files` admits.
+absl::StatusOr<PolicyChoice> ChoosePolicyForProxy(const std::string& flag_value,
+                                                  std::shared_ptr<FollowedFiles> files);
 
 // For `run`: the same; without a file, what the restrictive default confines, with the network left
 // to proxy-config.json and the attached providers; and without those too (`config_file` empty, not
 // `has_providers`), the whole restrictive default, which has no network.
 absl::StatusOr<PolicyChoice> ChoosePolicyForRun(const std::string& flag_value,
-                                                const std::string& config_file, bool has_providers);
+                                                const std::string& config_file, bool has_providers,
+                                                std::shared_ptr<FollowedFiles> files);
 
 }  // namespace sallyport::cli
 

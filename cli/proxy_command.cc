@@ -56,7 +56,8 @@ absl::StatusOr<ProxySessionOptions> CheckFlags(const ProxyFlags& flags) {
 absl::Status Resolve(const ProxyFlags& flags, ProxySessionOptions* options) {
   ASSIGN_OR_RETURN(options->server.config_file, FindConfigFile(flags.server.config));
   ASSIGN_OR_RETURN(options->server.providers.types, FindProviderTypes(flags.server.provider_types));
-  ASSIGN_OR_RETURN(PolicyChoice choice, ChoosePolicyForProxy(flags.server.policy));
+  ASSIGN_OR_RETURN(PolicyChoice choice,
+                   ChoosePolicyForProxy(flags.server.policy, options->server.files));
   if (choice.source != nullptr) {
     log::Info("policy", "in force; its filesystem_policy, landlock and process are for 'run'",
               {{"source", choice.source->name()}});

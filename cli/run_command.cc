@@ -103,7 +103,7 @@ absl::Status Resolve(const RunFlags& flags, supervisor::RunOptions* options) {
                    ChooseProviders(flags.server.provider_types, flags.provider));
   ASSIGN_OR_RETURN(PolicyChoice choice,
                    ChoosePolicyForRun(flags.server.policy, options->server.config_file,
-                                      !flags.provider.empty()));
+                                      !flags.provider.empty(), options->server.files));
   if (options->server.config_file.empty() && choice.source == nullptr) {
     options->server.config_text = kProvidersAlone;
   }

@@ -4,7 +4,9 @@
 #include <fmt/core.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +58,9 @@ int Spawn(const std::vector<std::string>& argv, int output, int errors, pid_t* p
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+  // The working directory may be the confined program's to write, and interpreters look there for
+  // modules.
+  posix_spawn_file_actions_addchdir_np(&actions, "/");
   posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
 
   posix_spawnattr_t attributes;
@@ -78,6 +83,31 @@ int Spawn(const std::vector<std::string>& argv, int output, int errors, pid_t* p
   return error;
 }
 
+// The file that posix_spawnp(3) runs for `name`; as it is where it would find none.
+std::string FindProgram(const std::string& name) {
+  const char* path = getenv("PATH");
+  if (name.find('/') != name.npos || path == nullptr) return name;
+  std::string_view folders = path;
+  while (true) {
+    const size_t end = std::min(folders.find(':'), folders.size());
+    std::string program = fmt::format("{}/{}", end == 0 ? "." : folders.substr(0, end), name);
+    if (access(program.c_str(), X_OK) == 0) return program;
+    if (end == folders.size()) return name;
+    folders.remove_prefix(end + 1);
+  }
+}
+
+// The program, and each argument that is a file: scripts of interpreters, configurations.
+absl::Status Admit(const std::vector<std::string>& argv, FollowedFiles* files) {
+  for (size_t i = 0; i < argv.size(); ++i) {
+    const std::string file = i == 0 ? FindProgram(argv[0]) : argv[i];
+    struct stat info = {};
+    if (!file.starts_with('/') || stat(file.c_str(), &info) != 0) continue;
+    RETURN_IF_ERROR(files->Admit(file, info));
+  }
+  return absl::OkStatus();
+}
+
 // Text from a command, fit for one line of a log.
 std::string OneLine(std::string_view text) {
   std::string line(WithoutFinalNewline(text));
@@ -90,8 +120,13 @@ std::string OneLine(std::string_view text) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CommandRun>> CommandRun::Start(const std::vector<std::string>& argv,
+                                                              FollowedFiles* files,
                                                               SteadyTime now) {
   if (argv.empty()) return absl::InvalidArgumentError("the command is empty");
+  if (const absl::Status admitted = Admit(argv, files); !admitted.ok()) {
+    return absl::Status(admitted.code(),
+                        fmt::format("command {} is not run: {}", argv[0], Message(admitted)));
+  }
   std::unique_ptr<CommandRun> run(new CommandRun(fmt::format("command {}", argv[0]), now + kLimit));
   ASSIGN_OR_RETURN(Pipe output, MakePipe());
   ASSIGN_OR_RETURN(Pipe errors, MakePipe());

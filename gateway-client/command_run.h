@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/followed_files.h"
 #include "base/secret.h"
 #include "base/unique_fd.h"
 
@@ -21,9 +22,10 @@ namespace sallyport::sources {
 // blocks; its owner polls the descriptors and calls Advance.
 class CommandRun {
  public:
-  // The error names the command when it cannot be started.
+  // The error names the command when it cannot be started, or when `files` does not admit its
+  // program or a file that is an argument of it.
   static absl::StatusOr<std::unique_ptr<CommandRun>> Start(const std::vector<std::string>& argv,
-                                                           SteadyTime now);
+                                                           FollowedFiles* files, SteadyTime now);
   CommandRun(const CommandRun&) = delete;
   CommandRun& operator=(const CommandRun&) = delete;
   // Kills the group if the command still runs.

@@ -20,7 +20,7 @@ void CommandSource::Advance(SteadyTime now) {
     AcceptNone(fmt::format("command {}", argv_[0]), "could not be renewed before its TTL was over");
   }
   if (run_ == nullptr && now >= schedule_.next_start()) {
-    absl::StatusOr<std::unique_ptr<CommandRun>> started = CommandRun::Start(argv_, now);
+    absl::StatusOr<std::unique_ptr<CommandRun>> started = CommandRun::Start(argv_, files_, now);
     if (started.ok()) {
       run_ = *std::move(started);
     } else {

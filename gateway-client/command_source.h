@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/followed_files.h"
 #include "gateway-client/command_run.h"
 #include "gateway-client/refresh_schedule.h"
 #include "gateway-client/source.h"
@@ -16,8 +17,9 @@ namespace sallyport::sources {
 // old value until then.
 class CommandSource final : public Source {
  public:
-  CommandSource(std::vector<std::string> argv, std::chrono::seconds ttl)
-      : argv_(std::move(argv)), schedule_(ttl) {
+  // `files` says whether it may be run; it outlives this.
+  CommandSource(std::vector<std::string> argv, std::chrono::seconds ttl, FollowedFiles* files)
+      : argv_(std::move(argv)), files_(files), schedule_(ttl) {
     MarkSet();
   }
 
@@ -29,6 +31,7 @@ class CommandSource final : public Source {
   void Finish(absl::StatusOr<SecretString> output, SteadyTime now);
 
   const std::vector<std::string> argv_;
+  FollowedFiles* const files_;
   RefreshSchedule schedule_;
   std::unique_ptr<CommandRun> run_;
 };

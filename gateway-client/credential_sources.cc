@@ -81,8 +81,10 @@ struct CredentialSources::FollowRequest {
 };
 
 CredentialSources::CredentialSources(
+    std::shared_ptr<FollowedFiles> files,
     std::function<void(std::shared_ptr<const ValueTable>)> on_change)
-    : on_change_(std::move(on_change)),
+    : files_(std::move(files)),
+      on_change_(std::move(on_change)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       table_(std::make_shared<const ValueTable>()) {
   // Without a wake-up descriptor nothing here can work; only a process without any left gets here.
@@ -165,10 +167,10 @@ std::shared_ptr<Source> CredentialSources::FindOrMake(const CredentialSource& sp
                                               std::vector{spec.env_var}, &environment_);
       break;
     case CredentialSource::Kind::kFile:
-      source = std::make_shared<FileSource>(spec.file, &file_watch_);
+      source = std::make_shared<FileSource>(spec.file, files_.get(), &file_watch_);
       break;
     case CredentialSource::Kind::kCommand:
-      source = std::make_shared<CommandSource>(spec.command, spec.ttl);
+      source = std::make_shared<CommandSource>(spec.command, spec.ttl, files_.get());
       break;
     case CredentialSource::Kind::kProvider:
       source = std::make_shared<EnvironmentSource>(DescribeProperty(spec), spec.variables,

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "base/followed_files.h"
 #include "base/unique_fd.h"
 #include "gateway-client/environment_source.h"
 #include "gateway-client/file_watch.h"
@@ -29,7 +30,9 @@ class CredentialSources {
   // whenever a value came, changed or ended. A receiver that hands it to another thread should use
   // Current() there: the table it was given may be of sources no longer followed by then. It must
   // not wait for a caller of Follow.
-  explicit CredentialSources(std::function<void(std::shared_ptr<const ValueTable>)> on_change);
+  // `files` says which files may be read, and which programs run.
+  CredentialSources(std::shared_ptr<FollowedFiles> files,
+                    std::function<void(std::shared_ptr<const ValueTable>)> on_change);
   CredentialSources(const CredentialSources&) = delete;
   CredentialSources& operator=(const CredentialSources&) = delete;
   // Stops the thread and kills running commands.
@@ -66,6 +69,7 @@ class CredentialSources {
   std::shared_ptr<Source> FindOrMake(const rules::CredentialSource& spec);
   void Wake() const;
 
+  const std::shared_ptr<FollowedFiles> files_;
   const std::function<void(std::shared_ptr<const ValueTable>)> on_change_;
   UniqueFd wake_;  // eventfd(2)
 

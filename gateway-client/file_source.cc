@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/log.h"
+#include "base/status.h"
 #include "base/unique_fd.h"
 
 namespace sallyport::sources {
@@ -25,8 +27,8 @@ constexpr size_t kBufferSize = kMaxValueSize + 3;
 
 }  // namespace
 
-FileSource::FileSource(std::string path, FileWatch* watch)
-    : path_(std::move(path)), watch_(watch) {}
+FileSource::FileSource(std::string path, FollowedFiles* files, FileWatch* watch)
+    : path_(std::move(path)), files_(files), watch_(watch) {}
 
 FileSource::~FileSource() { watch_->Remove(path_); }
 
@@ -46,6 +48,12 @@ void FileSource::Read(SteadyTime now) {
   struct stat info = {};
   if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return AcceptNone(name, "is not a regular file");
+  }
+  if (const absl::Status admitted = files_->Admit(path_, info); !admitted.ok()) {
+    // What it held at the start is good still.
+    if (Message(admitted) != refused_) log::Warn("credentials", Message(admitted));
+    refused_ = Message(admitted);
+    return;
   }
   SecretString contents = SecretString::OfSize(kBufferSize);
   size_t size = 0;

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/followed_files.h"
 #include "gateway-client/file_watch.h"
 #include "gateway-client/source.h"
 
@@ -11,8 +12,8 @@ namespace sallyport::sources {
 // The contents of a file, without one newline at the end; read again whenever it may have changed.
 class FileSource final : public Source {
  public:
-  // `watch` outlives this.
-  FileSource(std::string path, FileWatch* watch);
+  // `files` says whether it may be read; both outlive this.
+  FileSource(std::string path, FollowedFiles* files, FileWatch* watch);
   ~FileSource() override;
 
   void Advance(SteadyTime now) override;
@@ -26,8 +27,11 @@ class FileSource final : public Source {
   void Read(SteadyTime now);
 
   const std::string path_;
+  FollowedFiles* const files_;
   FileWatch* const watch_;
   SteadyTime next_read_ = SteadyTime::min();
+  // Why it was not read again, as it was logged last.
+  std::string refused_;
 };
 
 }  // namespace sallyport::sources

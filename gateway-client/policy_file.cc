@@ -9,7 +9,7 @@
 namespace sallyport::sources {
 
 absl::StatusOr<std::shared_ptr<const rules::Policy>> PolicyFile::Fetch() {
-  ASSIGN_OR_RETURN(std::string text, ReadTrustedFile(path_, rules::kMaxPolicyBytes));
+  ASSIGN_OR_RETURN(std::string text, ReadTrustedFile(path_, rules::kMaxPolicyBytes, files_.get()));
   if (policy_ != nullptr && text_ == text) return policy_;
   rules::ParsedPolicy parsed = rules::ParsePolicy(text);
   if (text_ != text) {
@@ -33,7 +33,8 @@ absl::StatusOr<std::shared_ptr<const rules::Policy>> PolicyFile::Fetch() {
 bool PolicyFile::TakeChange() {
   watch_.TakeChanged();
   watch_.Add(path_);
-  const absl::StatusOr<std::string> text = ReadTrustedFile(path_, rules::kMaxPolicyBytes);
+  const absl::StatusOr<std::string> text =
+      ReadTrustedFile(path_, rules::kMaxPolicyBytes, files_.get());
   // Gone for the moment while an editor replaces it, or for good: what is in force stays. That it
   // became unsafe is for Fetch to say.
   if (!text.ok()) return !absl::IsNotFound(text.status());

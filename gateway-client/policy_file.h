@@ -4,8 +4,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
+#include "base/followed_files.h"
 #include "gateway-client/file_watch.h"
 #include "gateway-client/policy_source.h"
 
@@ -13,9 +15,11 @@ namespace sallyport::sources {
 
 // A policy.yaml on disk, followed as it changes. It must be one that nobody else can write to
 // (base/trusted_file.h).
+// A policy in a file of its own, which is followed as far as `files` admits.
 class PolicyFile final : public PolicySource {
  public:
-  explicit PolicyFile(std::string path) : path_(std::move(path)) {}
+  PolicyFile(std::string path, std::shared_ptr<FollowedFiles> files)
+      : path_(std::move(path)), files_(std::move(files)) {}
 
   const std::string& name() const override { return path_; }
   absl::StatusOr<std::shared_ptr<const rules::Policy>> Fetch() override;
@@ -23,7 +27,8 @@ class PolicyFile final : public PolicySource {
   bool TakeChange() override;
 
  private:
-  std::string path_;
+  const std::string path_;
+  const std::shared_ptr<FollowedFiles> files_;
   FileWatch watch_;
   // What Fetch read last, and what it was; null: nothing that could be used.
   std::optional<std::string> text_;

@@ -53,6 +53,8 @@ void Confinement::AppendTo(ForkMessage* message) const {
     text(file.contents);
     number(file.mode);
   }
+  number(static_cast<int64_t>(kept.size()));
+  for (const std::string& path : kept) text(path);
   text(resolv_conf);
   number(become.has_value() ? static_cast<int>(become->user) : kNone);
   number(become.has_value() ? static_cast<int>(become->group) : kNone);
@@ -84,6 +86,8 @@ bool Confinement::Take(const ForkMessage& message, size_t* index, Confinement* c
   if (!TakeAll(message, index, &confinement->paths, take_rule) ||
       !TakeAll(message, index, &confinement->covered, take_covered) ||
       !TakeAll(message, index, &confinement->shown, take_shown) ||
+      !TakeAll(message, index, &confinement->kept,
+               [&](std::string* path) { return TakeText(message, index, path); }) ||
       !TakeText(message, index, &confinement->resolv_conf)) {
     return false;
   }

@@ -21,6 +21,8 @@ struct Confinement {
   std::vector<CoveredFile> covered;
   // The child's own, where there is a mount namespace.
   std::vector<ShownFile> shown;
+  // What steers the supervisor and lies where the child may write.
+  std::vector<std::string> kept;
   std::string resolv_conf;
   std::optional<UserAndGroup> become;
   // A kernel without Landlock is put up with, where there is a mount namespace.

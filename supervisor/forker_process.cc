@@ -184,6 +184,7 @@ absl::StatusOr<UniqueFd> ForkerProcess::PrepareConfinement(const Confinement& co
                                     .covered = confinement.covered,
                                     .shown = confinement.shown,
                                     .owner = confinement.become,
+                                    .kept = confinement.kept,
                                     .resolv_conf = confinement.resolv_conf,
                                     .own_process_ids = own_process_ids_}));
     for (const ShownFile& file : confinement.shown) {

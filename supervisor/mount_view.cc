@@ -107,6 +107,7 @@ class ViewBuilder {
   // The place of what does not exist outside: its folders, as far as they do, with links followed.
   absl::StatusOr<std::string> FollowFolders(const std::string& path);
   absl::Status ShowFile(const ShownFile& file, const std::string& made);
+  absl::Status Keep(const std::string& path);
   absl::Status CoverResolvConf();
 
   const MountView& view_;
@@ -127,6 +128,7 @@ absl::Status ViewBuilder::Build() {
   for (size_t i = 0; i < view_.shown.size(); ++i) {
     RETURN_IF_ERROR(ShowFile(view_.shown[i], fmt::format("/shown-{}", i)));
   }
+  for (const std::string& path : view_.kept) RETURN_IF_ERROR(Keep(path));
   return CoverResolvConf();
 }
 
@@ -297,6 +299,18 @@ absl::Status ViewBuilder::ShowFile(const ShownFile& file, const std::string& mad
   constexpr mode_t kWritable = 0200;
   return Bind(made, Under(kNew, place),
               kNoSuid | kNoDevices | ((file.mode & kWritable) != 0 ? 0 : kReadOnly));
+}
+
+// What something is mounted on cannot be renamed or removed (rename(2), EBUSY).
+absl::Status ViewBuilder::Keep(const std::string& path) {
+  if (!Exists(Under(kNew, path))) return absl::OkStatus();
+  for (size_t slash = path.find('/', 1); slash != path.npos; slash = path.find('/', slash + 1)) {
+    const std::string folder = Under(kNew, path.substr(0, slash));
+    if (mount(folder.c_str(), folder.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) {
+      return Failed("keep", folder);
+    }
+  }
+  return Bind(Under(kNew, path), Under(kNew, path), kNoSuid | kNoDevices | kReadOnly);
 }
 
 absl::Status ViewBuilder::CoverResolvConf() {

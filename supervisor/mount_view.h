@@ -39,6 +39,9 @@ struct MountView {
   std::vector<ShownFile> shown;
   // Whose those are; nothing: this process's.
   std::optional<UserAndGroup> owner;
+  // Files that the child may read, and neither change nor put something in the place of: absolute,
+  // without symbolic links.
+  std::vector<std::string> kept;
   // Contents of /etc/resolv.conf.
   std::string resolv_conf;
   // Whether this process is in a process id namespace of its own, whose /proc is shown then.

@@ -116,6 +116,8 @@ class Session {
   // Adds to the plan what the attached providers' programs look for.
   absl::Status ProvideFiles(Environment* environment, ChildPlan* plan);
   absl::StatusOr<Confinement> MakeConfinement() const;
+  // The command must not steer what confines it.
+  void KeepFollowedFiles(Confinement* confinement) const;
   // The status to exit with at once if a signal came while there was no command to get it.
   std::optional<int> PendingEnd();
   int ReportSpawnFailure(const Forker::SpawnFailure& failure, const ChildPlan& plan) const;
@@ -227,6 +229,7 @@ absl::StatusOr<Confinement> Session::MakeConfinement() const {
     confinement.covered.push_back({std::move(target), bundle});
   }
   confinement.covered.push_back({kJavaRoots, java_files_->trust_store()});
+  KeepFollowedFiles(&confinement);
   confinement.resolv_conf = kResolvConf;
   const bool own_network = mode_ == Isolation::kNetns;
   ASSIGN_OR_RETURN(
@@ -234,6 +237,26 @@ absl::StatusOr<Confinement> Session::MakeConfinement() const {
       MakeSeccompProgram(own_network ? SocketPolicy::kFamilies : SocketPolicy::kBrokeredTcp));
   if (!own_network) confinement.only_connect_to = access_.port;
   return confinement;
+}
+
+void Session::KeepFollowedFiles(Confinement* confinement) const {
+  std::vector<std::string> writable;
+  for (const PathRule& rule : confinement->paths) {
+    if (rule.access == PathAccess::kReadWrite) writable.push_back(rule.path);
+  }
+  const bool has_view = mode_ == Isolation::kNetns;
+  const std::vector<std::string> exposed = options_.server.files->Seal(
+      writable, has_view ? FollowedFiles::Keeping::kShownReadOnly : FollowedFiles::Keeping::kNone);
+  if (has_view) {
+    confinement->kept = exposed;
+    return;
+  }
+  for (const std::string& path : exposed) {
+    log::Warn("run",
+              "the command can write to this file, which is therefore not used again as long as it "
+              "runs; keep it elsewhere if changes are to be followed",
+              {{"file", path}});
+  }
 }
 
 int Session::RunCommand() {

@@ -65,7 +65,8 @@ absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::string& path
   if (options.make_folders && path_or_dash != "-") {
     RETURN_IF_ERROR(MakeFoldersAbove(path_or_dash));
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<Destination> destination, Destination::Open(path_or_dash));
+  ASSIGN_OR_RETURN(std::unique_ptr<Destination> destination,
+                   Destination::Open(path_or_dash, options.files));
   options.capacity = std::max<size_t>(options.capacity, 1);
   return std::unique_ptr<AuditLog>(new AuditLog(std::move(destination), std::move(options)));
 }

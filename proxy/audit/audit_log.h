@@ -28,6 +28,8 @@ struct AuditLogOptions {
   AuditFormat format = AuditFormat::kJson;
   // Makes the folders above the file, mode 0700, where they are missing.
   bool make_folders = false;
+  // Says whether the path may be opened again; null: always.
+  std::shared_ptr<FollowedFiles> files = nullptr;
   // Written into every record.
   std::string sandbox = {};
   // How many records, and how many bytes of them, may wait for the writer, who has as much again in

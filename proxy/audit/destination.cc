@@ -32,18 +32,31 @@ absl::StatusOr<UniqueFd> OpenPath(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Destination>> Destination::Open(const std::string& path) {
-  std::unique_ptr<Destination> destination(new Destination(path));
+absl::StatusOr<std::unique_ptr<Destination>> Destination::Open(
+    const std::string& path, std::shared_ptr<FollowedFiles> files) {
+  std::unique_ptr<Destination> destination(new Destination(path, std::move(files)));
   RETURN_IF_ERROR(destination->Reopen());
   return destination;
 }
 
+absl::Status Destination::MayReopen() {
+  if (files_ == nullptr || path_ == "-") return absl::OkStatus();
+  // Before it is opened, which would make it. Where there is none, it is another than before.
+  struct stat status = {};
+  (void)stat(path_.c_str(), &status);
+  absl::Status admitted = files_->Admit(path_, status);
+  stays_ = !admitted.ok();
+  return admitted;
+}
+
 absl::Status Destination::Reopen() {
+  if (fd_) RETURN_IF_ERROR(MayReopen());
   ASSIGN_OR_RETURN(UniqueFd fd, OpenPath(path_));
   struct stat status;
   if (fstat(fd.get(), &status) != 0) {
     return ErrnoStatus(errno, fmt::format("cannot look at the audit log {}", path_));
   }
+  if (files_ != nullptr && !fd_) RETURN_IF_ERROR(files_->Admit(path_, status));
   fd_ = std::move(fd);
   is_regular_ = S_ISREG(status.st_mode);
   device_ = status.st_dev;
@@ -54,7 +67,7 @@ absl::Status Destination::Reopen() {
 }
 
 bool Destination::WasMoved() const {
-  if (!is_regular_ || path_ == "-") return false;
+  if (!is_regular_ || path_ == "-" || stays_) return false;
   struct stat status;
   if (stat(path_.c_str(), &status) != 0) return errno == ENOENT;
   return status.st_dev != device_ || status.st_ino != inode_;

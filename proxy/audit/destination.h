@@ -6,10 +6,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/followed_files.h"
 #include "base/unique_fd.h"
 
 namespace sallyport::audit {
@@ -19,9 +21,11 @@ namespace sallyport::audit {
 class Destination {
  public:
   // A path, or "-" for standard output. A new file has mode 0600; an existing one keeps its own.
-  static absl::StatusOr<std::unique_ptr<Destination>> Open(const std::string& path);
+  // `files` says whether it may be opened again; null: always.
+  static absl::StatusOr<std::unique_ptr<Destination>> Open(const std::string& path,
+                                                           std::shared_ptr<FollowedFiles> files);
 
-  // Opens the path again; on error the old file stays in use.
+  // Opens the path again; on error the old file stays in use, for good where `files` says so.
   absl::Status Reopen();
 
   // Whether the path now names another file or none, as after a rotation.
@@ -35,12 +39,17 @@ class Destination {
   void Abandon() { torn_line_ = within_line_; }
 
  private:
-  explicit Destination(std::string path) : path_(std::move(path)) {}
+  Destination(std::string path, std::shared_ptr<FollowedFiles> files)
+      : path_(std::move(path)), files_(std::move(files)) {}
 
   // At least a byte.
   absl::Status WriteSome(std::string_view* lines, SteadyTime deadline);
 
+  // OK to open the path again.
+  absl::Status MayReopen();
+
   const std::string path_;
+  const std::shared_ptr<FollowedFiles> files_;
   UniqueFd fd_;
   // A file that never makes a writer wait, in contrast to pipes and terminals.
   bool is_regular_ = false;
@@ -48,6 +57,7 @@ class Destination {
   ino_t inode_ = 0;
   bool within_line_ = false;
   bool torn_line_ = false;
+  bool stays_ = false;  // the file in use, whatever the path names
 };
 
 }  // namespace sallyport::audit

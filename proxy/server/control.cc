@@ -107,6 +107,7 @@ Control::~Control() {
 
 absl::Status Control::Start(ConfigOrigin config) {
   sources_ = std::make_unique<sources::CredentialSources>(
+      config.files,
       [this](const std::shared_ptr<const sources::ValueTable>&) { eventfd_write(wake_.get(), 1); });
   {
     absl::MutexLock lock(&mutex_);
@@ -123,7 +124,7 @@ absl::Status Control::Reload() {
   absl::MutexLock lock(&mutex_);
   std::string text = config_.text;
   if (!config_.file.empty()) {
-    ASSIGN_OR_RETURN(text, ReadFile(config_.file, kMaxConfigSize));
+    ASSIGN_OR_RETURN(text, config_.files->Read(config_.file, kMaxConfigSize));
   }
   const absl::StatusOr<bool> policy = policy_.Refresh();
   absl::Status config = Load(text);
@@ -390,16 +391,20 @@ void Control::AuditPolicy(std::string_view by, std::string_view outcome) {
 
 void Control::OnConfigFileChanged() {
   absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<std::string> text = ReadFile(config_.file, kMaxConfigSize);
-  // Gone for the moment while an editor replaces it, or for good: what is in force stays.
-  if (!text.ok() || *text == config_text_ || *text == refused_text_) return;
-  const absl::Status status = Load(*text);
-  if (status.ok()) {
-    refused_text_.clear();
-    log::Info("config", "reloaded", {{"file", config_.file}});
-    return;
+  const absl::StatusOr<std::string> text = config_.files->Read(config_.file, kMaxConfigSize);
+  absl::Status status = text.status();
+  if (text.ok()) {
+    if (*text == config_text_ || *text == refused_text_) return;
+    status = Load(*text);
+    if (status.ok()) {
+      refused_text_.clear();
+      log::Info("config", "reloaded", {{"file", config_.file}});
+      return;
+    }
+    refused_text_ = *text;
+  } else if (!absl::IsFailedPrecondition(status)) {
+    return;  // gone for the moment while an editor replaces it, or for good
   }
-  refused_text_ = *text;
   AuditPolicy(ConfigName(), "refused");
   log::Error("config", "the changed file is not used; the old configuration stays",
              {{"file", config_.file}, {"problems", Message(status)}});

@@ -13,6 +13,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "base/followed_files.h"
 #include "base/unique_fd.h"
 #include "gateway-client/credential_sources.h"
 #include "proxy/audit/audit_log.h"
@@ -37,6 +38,8 @@ struct ConfigOrigin {
   std::string file;
   std::string text;
   rules::Providers providers;
+  // Which files may be read again.
+  std::shared_ptr<FollowedFiles> files;
 };
 
 // Owns the configuration, the policy and the credential sources, and makes a Snapshot of them

@@ -138,7 +138,8 @@ absl::Status ServerImpl::Start() {
       PolicyInForce(options_.policy_source, options_.policy), audit_.get());
   RETURN_IF_ERROR(control_->Start({.file = options_.config_file,
                                    .text = options_.config_text,
-                                   .providers = options_.providers}));
+                                   .providers = options_.providers,
+                                   .files = options_.files}));
   ASSIGN_OR_RETURN(ca_files_, ca::WriteCaFiles(options_.ca_dir, *authority_));
   return StartWorkers();
 }
@@ -156,8 +157,9 @@ absl::Status ServerImpl::LoadTrust() {
 
 absl::Status ServerImpl::OpenAudit() {
   if (options_.audit_log.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(audit_,
-                   audit::AuditLog::Open(options_.audit_log, {.format = options_.audit_format}));
+  ASSIGN_OR_RETURN(
+      audit_, audit::AuditLog::Open(options_.audit_log,
+                                    {.format = options_.audit_format, .files = options_.files}));
   return absl::OkStatus();
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/followed_files.h"
 #include "base/ip_address.h"
 #include "base/unique_fd.h"
 #include "gateway-client/policy_source.h"
@@ -77,6 +78,8 @@ struct ServerOptions {
   std::string config_text = "{}";
   // The provider types that it may name, and the providers attached beside it.
   rules::Providers providers;
+  // Which of all the files may be read again.
+  std::shared_ptr<FollowedFiles> files = std::make_shared<FollowedFiles>();
   // Where the policy comes from, and what it gave already; both null: proxy-config.json alone
   // decides.
   std::shared_ptr<sources::PolicySource> policy_source;

@@ -64,11 +64,12 @@ CredentialSource Property(std::string property, std::vector<std::string> variabl
 class CredentialSourcesTest : public testing::Test {
  protected:
   CredentialSourcesTest()
-      : sources_([this](std::shared_ptr<const ValueTable> table) {
-          absl::MutexLock lock(&mutex_);
-          latest_ = std::move(table);
-          published_.SignalAll();
-        }) {}
+      : sources_(std::make_shared<FollowedFiles>(),
+                 [this](std::shared_ptr<const ValueTable> table) {
+                   absl::MutexLock lock(&mutex_);
+                   latest_ = std::move(table);
+                   published_.SignalAll();
+                 }) {}
 
   // The value at `index` after Follow; nothing if it has none.
   std::optional<std::string> Value(size_t index = 0) const {
@@ -293,7 +294,8 @@ TEST(CredentialSourcesLifetimeTest, DestructionKillsARunningCommand) {
   TemporaryFolder folder;
   const std::string pid_file = folder.Path("pid");
   {
-    CredentialSources sources([](std::shared_ptr<const ValueTable>) {});
+    CredentialSources sources(std::make_shared<FollowedFiles>(),
+                              [](std::shared_ptr<const ValueTable>) {});
     // The first run is quick; the renewal hangs.
     const std::string script = "if [ -e " + folder.Path("ran") + " ]; then echo $$ > " +
                                folder.Path("tmp") + "; mv " + folder.Path("tmp") + " " + pid_file +
@@ -308,7 +310,8 @@ TEST(CredentialSourcesLifetimeTest, DestructionKillsARunningCommand) {
 }
 
 TEST(CredentialTableTest, TellsASourceThatWasNeverSetFromOneThatFails) {
-  CredentialSources sources([](const std::shared_ptr<const ValueTable>&) {});
+  CredentialSources sources(std::make_shared<FollowedFiles>(),
+                            [](const std::shared_ptr<const ValueTable>&) {});
   rules::CredentialSource variable;
   variable.env_var = "ST_NEVER_SET";
   rules::CredentialSource command;

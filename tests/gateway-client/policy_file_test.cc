@@ -21,7 +21,9 @@ constexpr std::string_view kOneHost =
 
 class PolicyFileTest : public testing::Test {
  protected:
-  PolicyFileTest() : path_(folder_.Write("policy.yaml", kEmpty)), file_(path_) {
+  PolicyFileTest()
+      : path_(folder_.Write("policy.yaml", kEmpty)),
+        file_(path_, std::make_shared<FollowedFiles>()) {
     chmod(path_.c_str(), 0644);
   }
 

@@ -19,22 +19,30 @@ class ChildRunner:
         self._pki = pki
         self._search = search
         self._count = 0
+        self._next_folder = None
         self.isolation = isolation
         self.user = user
         self.audit_file = None
         self.workdir = None
+
+    def make_folder(self):
+        """The folder of the next run, with its empty `home` and `work`."""
+        if self._next_folder is None:
+            self._next_folder = self._folder / str(self._count)
+            self._count += 1
+            for name in ("home", "work"):
+                (self._next_folder / name).mkdir(parents=True)
+        return self._next_folder
 
     def command_line(self, command, config=None, routes=None, args=()):
         """The arguments after the program's name; writes the configuration they name.
 
         `config` False: there is none.
         """
-        folder = self._folder / str(self._count)
-        self._count += 1
+        folder = self.make_folder()
+        self._next_folder = None
         self.home = folder / "home"
         self.workdir = folder / "work"
-        self.home.mkdir(parents=True)
-        self.workdir.mkdir()
         config_file = folder / "proxy-config.json"
         config_file.write_text(config if isinstance(config, str) else json.dumps(config or {}))
         if config is False:
