@@ -67,6 +67,11 @@ std::optional<Way> FindWay(const std::string& path) {
   return way;
 }
 
+bool HasLinkBelow(const Way& way, const std::vector<std::string>& folders) {
+  return std::ranges::any_of(way.links,
+                             [&folders](const auto& link) { return IsBelow(link, folders); });
+}
+
 }  // namespace
 
 absl::Status FollowedFiles::Admit(const std::string& path, const struct stat& info) {
@@ -82,8 +87,7 @@ absl::Status FollowedFiles::Admit(const std::string& path, const struct stat& in
   }
   const std::optional<Way> way = FindWay(path);
   const bool is_exposed =
-      !way.has_value() || IsBelow(way->place, writable_) ||
-      std::ranges::any_of(way->links, [&](const auto& link) { return IsBelow(link, writable_); });
+      !way.has_value() || IsBelow(way->place, writable_) || HasLinkBelow(*way, writable_);
   if (!is_exposed) return absl::OkStatus();
   return absl::FailedPreconditionError(fmt::format(
       "{} lies where the command can write{}; keep it elsewhere, or start again", path,
@@ -114,11 +118,8 @@ std::vector<std::string> FollowedFiles::Seal(const std::vector<std::string>& wri
     exposed.push_back(way->place);
     // Mounts keep the file from being changed, but not by another name of it, and no link from
     // leading elsewhere.
-    noted.is_kept = keeping == Keeping::kShownReadOnly && noted.has_one_name &&
-                    std::ranges::none_of(way->links, [this](const auto& link) {
-                      mutex_.AssertHeld();
-                      return IsBelow(link, writable_);
-                    });
+    noted.is_kept =
+        keeping == Keeping::kShownReadOnly && noted.has_one_name && !HasLinkBelow(*way, writable_);
   }
   return exposed;
 }

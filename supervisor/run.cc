@@ -229,6 +229,10 @@ absl::StatusOr<Confinement> Session::MakeConfinement() const {
     confinement.covered.push_back({std::move(target), bundle});
   }
   confinement.covered.push_back({kJavaRoots, java_files_->trust_store()});
+  if (const auto& admin = options_.server.admin; admin.has_value() && !admin->unix_path.empty()) {
+    // A path is all that connecting to it takes, where the command sees its folder.
+    confinement.covered.push_back({std::filesystem::absolute(admin->unix_path), bundle});
+  }
   KeepFollowedFiles(&confinement);
   confinement.resolv_conf = kResolvConf;
   const bool own_network = mode_ == Isolation::kNetns;

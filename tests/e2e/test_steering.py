@@ -118,6 +118,20 @@ def test_the_audit_log_leads_nowhere_else(sandbox):
         results.failed(*WAYS)
 
 
+ADMIN = """
+attempt("admin", lambda: exchange(sys.argv[1], b"GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n",
+                                  socket.AF_UNIX))
+"""
+
+
+def test_the_admin_endpoints_socket_is_out_of_reach(sandbox):
+    path = sandbox.make_folder() / "admin.sock"
+    if sandbox.user is not None:
+        os.chown(path.parent, sandbox.user, sandbox.user)
+    results = sandbox.attempts(ADMIN, path, config={}, args=["--admin", f"unix:{path}"])
+    results.failed("admin")
+
+
 WAIT = PRELUDE + """
 write("started", "")
 wait_for(lambda: os.path.exists("go"))
