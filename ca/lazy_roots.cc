@@ -114,14 +114,14 @@ int GetBySubject(X509_LOOKUP* lookup, X509_LOOKUP_TYPE type, const X509_NAME* su
 }
 
 const X509_LOOKUP_METHOD* LookupMethod() {
-  static const X509_LOOKUP_METHOD* const kMethod = [] {
+  static const X509_LOOKUP_METHOD* const made = [] {
     X509_LOOKUP_METHOD* method = X509_LOOKUP_meth_new("roots, parsed when needed");
     if (method == nullptr) return method;
     X509_LOOKUP_meth_set_get_by_subject(method, GetBySubject);
     X509_LOOKUP_meth_set_free(method, [](X509_LOOKUP* lookup) { delete IndexOf(lookup); });
     return method;
   }();
-  return kMethod;
+  return made;
 }
 
 #endif  // OPENSSL_IS_BORINGSSL
