@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <span>
 #include <utility>
 
 #include "base/status.h"
@@ -28,6 +29,10 @@ constexpr std::chrono::seconds kLimit(30);
 constexpr size_t kOutputSize = kMaxValueSize + 3;
 // As much of standard error as one log line should hold.
 constexpr size_t kErrorSize = 1024;
+
+// Where the command runs, whatever this process's working directory is: that may be the confined
+// program's to write, and interpreters look there for modules.
+constexpr const char* kWorkingDirectory = "/";
 
 struct Pipe {
   UniqueFd read_end;
@@ -52,15 +57,14 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 }
 
 // posix_spawn(3) with this module's choices; returns errno's value.
-int Spawn(const std::vector<std::string>& argv, int output, int errors, pid_t* pid) {
+int Spawn(const std::string& program, const std::vector<std::string>& argv, int output, int errors,
+          pid_t* pid) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
-  // The working directory may be the confined program's to write, and interpreters look there for
-  // modules.
-  posix_spawn_file_actions_addchdir_np(&actions, "/");
+  posix_spawn_file_actions_addchdir_np(&actions, kWorkingDirectory);
   posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
 
   posix_spawnattr_t attributes;
@@ -76,34 +80,45 @@ int Spawn(const std::vector<std::string>& argv, int output, int errors, pid_t* p
                            POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 
   std::vector<std::string> environment = RemainingEnvironment();
-  const int error = posix_spawnp(pid, argv[0].c_str(), &actions, &attributes, Pointers(argv).data(),
-                                 Pointers(environment).data());
+  const int error = posix_spawn(pid, program.c_str(), &actions, &attributes, Pointers(argv).data(),
+                                Pointers(environment).data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   return error;
 }
 
-// The file that posix_spawnp(3) runs for `name`; as it is where it would find none.
+// The program that `name` stands for, as execvp(3) would find it in the working directory above; an
+// absolute path. Empty: there is none.
 std::string FindProgram(const std::string& name) {
+  const auto absolute = [](std::string_view path) {
+    return fmt::format("{}{}", path.starts_with('/') ? "" : kWorkingDirectory, path);
+  };
+  if (name.find('/') != name.npos) return absolute(name);
   const char* path = getenv("PATH");
-  if (name.find('/') != name.npos || path == nullptr) return name;
-  std::string_view folders = path;
+  std::string_view folders = path == nullptr ? "/bin:/usr/bin" : path;
   while (true) {
     const size_t end = std::min(folders.find(':'), folders.size());
-    std::string program = fmt::format("{}/{}", end == 0 ? "." : folders.substr(0, end), name);
+    std::string program = absolute(fmt::format("{}/{}", folders.substr(0, end), name));
     if (access(program.c_str(), X_OK) == 0) return program;
-    if (end == folders.size()) return name;
+    if (end == folders.size()) return {};
     folders.remove_prefix(end + 1);
   }
 }
 
-// The program, and each argument that is a file: scripts of interpreters, configurations.
-absl::Status Admit(const std::vector<std::string>& argv, FollowedFiles* files) {
-  for (size_t i = 0; i < argv.size(); ++i) {
-    const std::string file = i == 0 ? FindProgram(argv[0]) : argv[i];
+// The program, and each argument that names a file, as "/path" or "--option=/path": scripts of
+// interpreters, configurations.
+absl::Status Admit(const std::string& program, std::span<const std::string> arguments,
+                   FollowedFiles* files) {
+  const auto admit = [files](const std::string& file) {
     struct stat info = {};
-    if (!file.starts_with('/') || stat(file.c_str(), &info) != 0) continue;
-    RETURN_IF_ERROR(files->Admit(file, info));
+    if (!file.starts_with('/') || stat(file.c_str(), &info) != 0) return absl::OkStatus();
+    return files->Admit(file, info);
+  };
+  RETURN_IF_ERROR(admit(program));
+  for (const std::string& argument : arguments) {
+    RETURN_IF_ERROR(admit(argument));
+    const size_t equals = argument.find('=');
+    if (equals != argument.npos) RETURN_IF_ERROR(admit(argument.substr(equals + 1)));
   }
   return absl::OkStatus();
 }
@@ -123,14 +138,18 @@ absl::StatusOr<std::unique_ptr<CommandRun>> CommandRun::Start(const std::vector<
                                                               FollowedFiles* files,
                                                               SteadyTime now) {
   if (argv.empty()) return absl::InvalidArgumentError("the command is empty");
-  if (const absl::Status admitted = Admit(argv, files); !admitted.ok()) {
+  const std::string program = FindProgram(argv[0]);
+  const absl::Status admitted = Admit(program, std::span(argv).subspan(1), files);
+  if (!admitted.ok()) {
     return absl::Status(admitted.code(),
                         fmt::format("command {} is not run: {}", argv[0], Message(admitted)));
   }
   std::unique_ptr<CommandRun> run(new CommandRun(fmt::format("command {}", argv[0]), now + kLimit));
   ASSIGN_OR_RETURN(Pipe output, MakePipe());
   ASSIGN_OR_RETURN(Pipe errors, MakePipe());
-  const int error = Spawn(argv, output.write_end.get(), errors.write_end.get(), &run->pid_);
+  const int error = program.empty() ? ENOENT
+                                    : Spawn(program, argv, output.write_end.get(),
+                                            errors.write_end.get(), &run->pid_);
   if (error != 0) {
     run->pid_ = -1;
     return ErrnoStatus(error, fmt::format("{} cannot be started", run->name_));
