@@ -72,12 +72,36 @@ bool HasLinkBelow(const Way& way, const std::vector<std::string>& folders) {
                              [&folders](const auto& link) { return IsBelow(link, folders); });
 }
 
+bool IsWithin(const Way& way, const FollowedFiles::Reach& reach, FollowedFiles::Use use) {
+  return HasLinkBelow(way, reach.writable) ||
+         IsBelow(way.place, use == FollowedFiles::Use::kSteers ? reach.writable : reach.readable);
+}
+
+std::vector<std::string> WithoutLinks(const std::vector<std::string>& paths) {
+  std::vector<std::string> places;
+  for (const std::string& path : paths) {
+    if (const std::optional<Way> way = FindWay(path)) places.push_back(way->place);
+  }
+  return places;
+}
+
+// What to hide for a secret. One that is reached by links is one of several that take turns, as
+// those that Kubernetes mounts do, and goes with the folder that they are in; but not with more
+// than that.
+std::string HiddenFor(const Way& way, const std::vector<std::string>& readable) {
+  if (way.links.empty()) return way.place;
+  const std::string folder = fs::path(way.links.front()).parent_path().string();
+  const bool holds_more = std::ranges::any_of(
+      readable, [&folder](const auto& path) { return IsBelow(path, {folder}); });
+  return !holds_more && IsBelow(way.place, {folder}) ? folder : way.place;
+}
+
 }  // namespace
 
-absl::Status FollowedFiles::Admit(const std::string& path, const struct stat& info) {
+absl::Status FollowedFiles::Admit(const std::string& path, const struct stat& info, Use use) {
   absl::MutexLock lock(&mutex_);
   if (!is_sealed_) {
-    noted_[path] = {info.st_dev, info.st_ino, info.st_nlink == 1};
+    noted_[path] = {use, info.st_dev, info.st_ino, info.st_nlink == 1};
     return absl::OkStatus();
   }
   const auto noted = noted_.find(path);
@@ -86,11 +110,10 @@ absl::Status FollowedFiles::Admit(const std::string& path, const struct stat& in
     return absl::OkStatus();
   }
   const std::optional<Way> way = FindWay(path);
-  const bool is_exposed =
-      !way.has_value() || IsBelow(way->place, writable_) || HasLinkBelow(*way, writable_);
-  if (!is_exposed) return absl::OkStatus();
+  if (way.has_value() && !IsWithin(*way, reach_, use)) return absl::OkStatus();
   return absl::FailedPreconditionError(fmt::format(
-      "{} lies where the command can write{}; keep it elsewhere, or start again", path,
+      "{} lies where the command can {}{}; keep it elsewhere, or start again", path,
+      use == Use::kSteers ? "write" : "read",
       is_kept ? " and is another file than at the start (write into the old one instead)" : ""));
 }
 
@@ -104,22 +127,25 @@ absl::StatusOr<std::string> FollowedFiles::Read(const std::string& path, size_t 
   return ReadToEnd(fd.get(), path, max_bytes);
 }
 
-std::vector<std::string> FollowedFiles::Seal(const std::vector<std::string>& writable,
-                                             Keeping keeping) {
+FollowedFiles::Exposed FollowedFiles::Seal(const Reach& reach, Keeping keeping) {
   absl::MutexLock lock(&mutex_);
   is_sealed_ = true;
-  for (const std::string& folder : writable) {
-    if (const std::optional<Way> way = FindWay(folder)) writable_.push_back(way->place);
-  }
-  std::vector<std::string> exposed;
+  reach_.writable = WithoutLinks(reach.writable);
+  reach_.readable = WithoutLinks(reach.readable);
+  reach_.readable.insert(reach_.readable.end(), reach_.writable.begin(), reach_.writable.end());
+  Exposed exposed;
   for (auto& [path, noted] : noted_) {
     const std::optional<Way> way = FindWay(path);
-    if (!way.has_value() || !IsBelow(way->place, writable_)) continue;
-    exposed.push_back(way->place);
-    // Mounts keep the file from being changed, but not by another name of it, and no link from
+    if (!way.has_value() || !IsWithin(*way, reach_, noted.use)) continue;
+    if (noted.use == Use::kSteers) {
+      exposed.steering.push_back(way->place);
+    } else {
+      exposed.secret.push_back(HiddenFor(*way, reach_.readable));
+    }
+    // Mounts keep the file from the program, but not by another name of it, and no link from
     // leading elsewhere.
     noted.is_kept =
-        keeping == Keeping::kShownReadOnly && noted.has_one_name && !HasLinkBelow(*way, writable_);
+        keeping == Keeping::kByMounts && noted.has_one_name && !HasLinkBelow(*way, reach_.writable);
   }
   return exposed;
 }

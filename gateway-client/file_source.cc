@@ -49,7 +49,8 @@ void FileSource::Read(SteadyTime now) {
   if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return AcceptNone(name, "is not a regular file");
   }
-  if (const absl::Status admitted = files_->Admit(path_, info); !admitted.ok()) {
+  if (const absl::Status admitted = files_->Admit(path_, info, FollowedFiles::Use::kIsSecret);
+      !admitted.ok()) {
     // What it held at the start is good still.
     if (Message(admitted) != refused_) log::Warn("credentials", Message(admitted));
     refused_ = Message(admitted);

@@ -53,8 +53,10 @@ void Confinement::AppendTo(ForkMessage* message) const {
     text(file.contents);
     number(file.mode);
   }
-  number(static_cast<int64_t>(kept.size()));
-  for (const std::string& path : kept) text(path);
+  for (const std::vector<std::string>* paths_of : {&kept, &hidden}) {
+    number(static_cast<int64_t>(paths_of->size()));
+    for (const std::string& path : *paths_of) text(path);
+  }
   text(resolv_conf);
   number(become.has_value() ? static_cast<int>(become->user) : kNone);
   number(become.has_value() ? static_cast<int>(become->group) : kNone);
@@ -83,11 +85,12 @@ bool Confinement::Take(const ForkMessage& message, size_t* index, Confinement* c
     file->mode = static_cast<mode_t>(*mode);
     return true;
   };
+  const auto take_path = [&](std::string* path) { return TakeText(message, index, path); };
   if (!TakeAll(message, index, &confinement->paths, take_rule) ||
       !TakeAll(message, index, &confinement->covered, take_covered) ||
       !TakeAll(message, index, &confinement->shown, take_shown) ||
-      !TakeAll(message, index, &confinement->kept,
-               [&](std::string* path) { return TakeText(message, index, path); }) ||
+      !TakeAll(message, index, &confinement->kept, take_path) ||
+      !TakeAll(message, index, &confinement->hidden, take_path) ||
       !TakeText(message, index, &confinement->resolv_conf)) {
     return false;
   }

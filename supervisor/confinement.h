@@ -23,6 +23,8 @@ struct Confinement {
   std::vector<ShownFile> shown;
   // What steers the supervisor and lies where the child may write.
   std::vector<std::string> kept;
+  // What holds secrets and lies where the child may read.
+  std::vector<std::string> hidden;
   std::string resolv_conf;
   std::optional<UserAndGroup> become;
   // A kernel without Landlock is put up with, where there is a mount namespace.

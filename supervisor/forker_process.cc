@@ -185,6 +185,7 @@ absl::StatusOr<UniqueFd> ForkerProcess::PrepareConfinement(const Confinement& co
                                     .shown = confinement.shown,
                                     .owner = confinement.become,
                                     .kept = confinement.kept,
+                                    .hidden = confinement.hidden,
                                     .resolv_conf = confinement.resolv_conf,
                                     .own_process_ids = own_process_ids_}));
     for (const ShownFile& file : confinement.shown) {

@@ -49,7 +49,7 @@ absl::StatusOr<JavaFiles> JavaFiles::Write(const std::string& ca_bundle_file,
     lines += quoted + "\n";
     files.inline_options_ += files.inline_options_.empty() ? quoted : " " + quoted;
   }
-  RETURN_IF_ERROR(WriteFileAtomically(fmt::format("{}/{}", files.folder_, kOptions), lines, 0644));
+  RETURN_IF_ERROR(WriteFileAtomically(files.options_file(), lines, 0644));
   return files;
 }
 
@@ -70,7 +70,9 @@ JavaFiles::~JavaFiles() {
 }
 
 std::string JavaFiles::options_by_file() const {
-  return fmt::format("-XX:VMOptionsFile={}/{}", folder_, kOptions);
+  return fmt::format("-XX:VMOptionsFile={}", options_file());
 }
+
+std::string JavaFiles::options_file() const { return fmt::format("{}/{}", folder_, kOptions); }
 
 }  // namespace sallyport::supervisor

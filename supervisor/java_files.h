@@ -31,6 +31,8 @@ class JavaFiles {
   std::string options_by_file() const;
   // Path of the store.
   const std::string& trust_store() const { return trust_store_; }
+  // Path of `java.options`.
+  std::string options_file() const;
 
  private:
   JavaFiles(std::string folder, Lifetime lifetime);

@@ -31,6 +31,7 @@ constexpr const char* kBase = "/tmp";
 constexpr const char* kOld = "/old";
 constexpr const char* kNew = "/new";
 constexpr const char* kResolvConf = "/resolv.conf";
+constexpr const char* kHidden = "/hidden";
 // As the kernel follows them (path_resolution(7)).
 constexpr int kMaxLinks = 40;
 
@@ -108,6 +109,7 @@ class ViewBuilder {
   absl::StatusOr<std::string> FollowFolders(const std::string& path);
   absl::Status ShowFile(const ShownFile& file, const std::string& made);
   absl::Status Keep(const std::string& path);
+  absl::Status Hide(const std::string& path);
   absl::Status CoverResolvConf();
 
   const MountView& view_;
@@ -129,6 +131,7 @@ absl::Status ViewBuilder::Build() {
     RETURN_IF_ERROR(ShowFile(view_.shown[i], fmt::format("/shown-{}", i)));
   }
   for (const std::string& path : view_.kept) RETURN_IF_ERROR(Keep(path));
+  for (const std::string& path : view_.hidden) RETURN_IF_ERROR(Hide(path));
   return CoverResolvConf();
 }
 
@@ -311,6 +314,21 @@ absl::Status ViewBuilder::Keep(const std::string& path) {
     }
   }
   return Bind(Under(kNew, path), Under(kNew, path), kNoSuid | kNoDevices | kReadOnly);
+}
+
+absl::Status ViewBuilder::Hide(const std::string& path) {
+  const std::string place = Under(kNew, path);
+  struct stat info = {};
+  if (lstat(place.c_str(), &info) != 0) return absl::OkStatus();
+  if (S_ISDIR(info.st_mode)) {
+    if (mount("hidden", place.c_str(), "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "mode=0555") !=
+        0) {
+      return Failed("hide", path);
+    }
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(MakeEmptyFile(kHidden));
+  return Bind(kHidden, place, kNoSuid | kNoDevices | kReadOnly);
 }
 
 absl::Status ViewBuilder::CoverResolvConf() {

@@ -42,6 +42,8 @@ struct MountView {
   // Files that the child may read, and neither change nor put something in the place of: absolute,
   // without symbolic links.
   std::vector<std::string> kept;
+  // Files and folders that appear empty: absolute, without symbolic links.
+  std::vector<std::string> hidden;
   // Contents of /etc/resolv.conf.
   std::string resolv_conf;
   // Whether this process is in a process id namespace of its own, whose /proc is shown then.

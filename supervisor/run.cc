@@ -116,8 +116,9 @@ class Session {
   // Adds to the plan what the attached providers' programs look for.
   absl::Status ProvideFiles(Environment* environment, ChildPlan* plan);
   absl::StatusOr<Confinement> MakeConfinement() const;
-  // The command must not steer what confines it.
-  void KeepFollowedFiles(Confinement* confinement) const;
+  absl::Status NoteCaKey(const std::string& file) const;
+  // The command must neither steer what confines it nor find a secret in a file.
+  absl::Status KeepFollowedFiles(Confinement* confinement) const;
   // The status to exit with at once if a signal came while there was no command to get it.
   std::optional<int> PendingEnd();
   int ReportSpawnFailure(const Forker::SpawnFailure& failure, const ChildPlan& plan) const;
@@ -223,8 +224,17 @@ absl::StatusOr<Confinement> Session::MakeConfinement() const {
     // Ours alone so far; there is nothing secret in it.
     (void)chmod(std::filesystem::path(bundle).parent_path().c_str(), 0711);
   }
-  confinement.paths.push_back(
-      {std::filesystem::path(bundle).parent_path().string(), PathAccess::kRead});
+  const std::filesystem::path ca_folder = std::filesystem::path(bundle).parent_path();
+  if (options_.server.ca_persist) {
+    // Beside the CA's key; each file by itself.
+    for (const std::string& file :
+         {bundle, server_->ca_file(), java_files_->trust_store(), java_files_->options_file()}) {
+      confinement.paths.push_back({file, PathAccess::kRead});
+    }
+    RETURN_IF_ERROR(NoteCaKey(ca_folder / "ca.key"));
+  } else {
+    confinement.paths.push_back({ca_folder.string(), PathAccess::kRead});
+  }
   for (std::string& target : SystemCaBundles()) {
     confinement.covered.push_back({std::move(target), bundle});
   }
@@ -233,7 +243,7 @@ absl::StatusOr<Confinement> Session::MakeConfinement() const {
     // A path is all that connecting to it takes, where the command sees its folder.
     confinement.covered.push_back({std::filesystem::absolute(admin->unix_path), bundle});
   }
-  KeepFollowedFiles(&confinement);
+  RETURN_IF_ERROR(KeepFollowedFiles(&confinement));
   confinement.resolv_conf = kResolvConf;
   const bool own_network = mode_ == Isolation::kNetns;
   ASSIGN_OR_RETURN(
@@ -243,24 +253,39 @@ absl::StatusOr<Confinement> Session::MakeConfinement() const {
   return confinement;
 }
 
-void Session::KeepFollowedFiles(Confinement* confinement) const {
-  std::vector<std::string> writable;
+absl::Status Session::NoteCaKey(const std::string& file) const {
+  struct stat info = {};
+  if (stat(file.c_str(), &info) != 0)
+    return ErrnoStatus(errno, fmt::format("cannot read {}", file));
+  return options_.server.files->Admit(file, info, FollowedFiles::Use::kIsSecret);
+}
+
+absl::Status Session::KeepFollowedFiles(Confinement* confinement) const {
+  FollowedFiles::Reach reach;
   for (const PathRule& rule : confinement->paths) {
-    if (rule.access == PathAccess::kReadWrite) writable.push_back(rule.path);
+    (rule.access == PathAccess::kReadWrite ? reach.writable : reach.readable).push_back(rule.path);
   }
   const bool has_view = mode_ == Isolation::kNetns;
-  const std::vector<std::string> exposed = options_.server.files->Seal(
-      writable, has_view ? FollowedFiles::Keeping::kShownReadOnly : FollowedFiles::Keeping::kNone);
+  FollowedFiles::Exposed exposed = options_.server.files->Seal(
+      reach, has_view ? FollowedFiles::Keeping::kByMounts : FollowedFiles::Keeping::kNone);
   if (has_view) {
-    confinement->kept = exposed;
-    return;
+    confinement->kept = std::move(exposed.steering);
+    confinement->hidden = std::move(exposed.secret);
+    return absl::OkStatus();
   }
-  for (const std::string& path : exposed) {
+  if (!exposed.secret.empty()) {
+    return absl::FailedPreconditionError(
+        fmt::format("the command could read {}, which holds a secret: keep it where the policy's "
+                    "filesystem_policy does not lead, or use --isolation netns, which can hide it",
+                    exposed.secret.front()));
+  }
+  for (const std::string& path : exposed.steering) {
     log::Warn("run",
               "the command can write to this file, which is therefore not used again as long as it "
               "runs; keep it elsewhere if changes are to be followed",
               {{"file", path}});
   }
+  return absl::OkStatus();
 }
 
 int Session::RunCommand() {

@@ -34,7 +34,19 @@ class FollowedFilesTest : public testing::Test {
     return (folder_ / name).string();
   }
   std::vector<std::string> Seal(Keeping keeping) {
-    return files_.Seal({(folder_ / "open").string()}, keeping);
+    return files_.Seal({.writable = {(folder_ / "open").string()}, .readable = {}}, keeping)
+        .steering;
+  }
+  // With "closed" for the program to read.
+  std::vector<std::string> SealSecrets(Keeping keeping) {
+    const FollowedFiles::Reach reach = {.writable = {(folder_ / "open").string()},
+                                        .readable = {(folder_ / "closed").string()}};
+    return files_.Seal(reach, keeping).secret;
+  }
+  absl::Status UseSecret(const std::string& path) {
+    struct stat info = {};
+    stat(path.c_str(), &info);
+    return files_.Admit(path, info, FollowedFiles::Use::kIsSecret);
   }
   absl::Status Read(const std::string& path) { return files_.Read(path, 100).status(); }
 
@@ -56,7 +68,7 @@ TEST_F(FollowedFilesTest, WhatLiesElsewhereIsFollowedWhateverBecomesOfIt) {
 TEST_F(FollowedFilesTest, WhatIsKeptIsFollowedAsLongAsItIsTheSame) {
   const std::string file = Write("open/deep/file");
   EXPECT_TRUE(Read(file).ok());
-  EXPECT_THAT(Seal(Keeping::kShownReadOnly), ElementsAre(file));
+  EXPECT_THAT(Seal(Keeping::kByMounts), ElementsAre(file));
   Write("open/deep/file", "written into");
   EXPECT_TRUE(Read(file).ok());
   fs::rename(Write("open/deep/other"), file);
@@ -71,7 +83,7 @@ TEST_F(FollowedFilesTest, WhatIsNotKeptIsNotUsedAgain) {
 }
 
 TEST_F(FollowedFilesTest, WhatIsNamedLaterIsNotUsedThere) {
-  Seal(Keeping::kShownReadOnly);
+  Seal(Keeping::kByMounts);
   EXPECT_FALSE(Read(Write("open/file")).ok());
   EXPECT_FALSE(Read((folder_ / "closed" / ".." / "open" / "file").string()).ok());
   fs::create_symlink(folder_ / "open", folder_ / "closed" / "link");
@@ -83,7 +95,7 @@ TEST_F(FollowedFilesTest, ALinkThatCanBeChangedIsNotFollowed) {
   fs::create_symlink(target, folder_ / "open" / "link");
   const std::string link = (folder_ / "open" / "link").string();
   EXPECT_TRUE(Read(link).ok());
-  EXPECT_THAT(Seal(Keeping::kShownReadOnly), IsEmpty());
+  EXPECT_THAT(Seal(Keeping::kByMounts), ElementsAre(target));
   EXPECT_FALSE(Read(link).ok());
   EXPECT_TRUE(Read(target).ok());
 }
@@ -92,7 +104,7 @@ TEST_F(FollowedFilesTest, WhatHasAnotherNameIsNotUsedAgain) {
   const std::string file = Write("open/file");
   fs::create_hard_link(file, folder_ / "open" / "alias");
   EXPECT_TRUE(Read(file).ok());
-  Seal(Keeping::kShownReadOnly);
+  Seal(Keeping::kByMounts);
   EXPECT_FALSE(Read(file).ok());
 }
 
@@ -101,9 +113,36 @@ TEST_F(FollowedFilesTest, LinksToWhatMayBeWrittenAreSeenThrough) {
   const std::string file = Write("open/file");
   const std::string by_alias = (folder_ / "alias" / "file").string();
   EXPECT_TRUE(Read(by_alias).ok());
-  EXPECT_THAT(files_.Seal({(folder_ / "alias").string()}, Keeping::kShownReadOnly),
-              ElementsAre(file));
+  const FollowedFiles::Reach reach = {.writable = {(folder_ / "alias").string()}, .readable = {}};
+  EXPECT_THAT(files_.Seal(reach, Keeping::kByMounts).steering, ElementsAre(file));
   EXPECT_TRUE(Read(by_alias).ok());
+}
+
+TEST_F(FollowedFilesTest, ASecretMustNotBeReadEither) {
+  const std::string file = Write("closed/secret");
+  EXPECT_TRUE(UseSecret(file).ok());
+  EXPECT_TRUE(Read(Write("closed/settings")).ok());
+  EXPECT_THAT(SealSecrets(Keeping::kByMounts), ElementsAre(file));
+  EXPECT_TRUE(UseSecret(file).ok());
+  EXPECT_THAT(std::string(Message(UseSecret(Write("closed/another")))),
+              HasSubstr("lies where the command can read"));
+  EXPECT_TRUE(UseSecret(Write("elsewhere")).ok());
+}
+
+TEST_F(FollowedFilesTest, ASecretThatTakesTurnsIsHiddenWithItsFolder) {
+  fs::create_directories(folder_ / "closed" / "mount" / "..1");
+  const std::string file = Write("closed/mount/..1/token");
+  fs::create_symlink("..1", folder_ / "closed" / "mount" / "..data");
+  fs::create_symlink("..data/token", folder_ / "closed" / "mount" / "token");
+  EXPECT_TRUE(UseSecret((folder_ / "closed" / "mount" / "token").string()).ok());
+  EXPECT_THAT(SealSecrets(Keeping::kByMounts), ElementsAre((folder_ / "closed/mount").string()));
+}
+
+TEST_F(FollowedFilesTest, NothingElseIsHiddenWithASecret) {
+  const std::string file = Write("closed/secret");
+  fs::create_symlink(file, folder_ / "link");
+  EXPECT_TRUE(UseSecret((folder_ / "link").string()).ok());
+  EXPECT_THAT(SealSecrets(Keeping::kByMounts), ElementsAre(file));
 }
 
 TEST_F(FollowedFilesTest, LinksInACircleAreRefused) {

@@ -118,6 +118,42 @@ def test_the_audit_log_leads_nowhere_else(sandbox):
         results.failed(*WAYS)
 
 
+READ = """
+for name, path in zip(("file", "key"), sys.argv[1:]):
+    attempt(name, lambda: open(path).read())
+"""
+
+
+def test_files_that_hold_secrets_are_empty_for_the_program(netns, secret):
+    folder = netns.make_folder()
+    token, authority = folder / "token", folder / "authority"
+    token.write_text(secret)
+    authority.mkdir(mode=0o700)
+    if netns.user is not None:
+        for path in token, authority:
+            os.chown(path, netns.user, netns.user)
+    results = netns.attempts(
+        READ, token, authority / "ca.key",
+        config={"credentials": [{"domain": "api.test", "header": "X-A", "file": str(token)}]},
+        args=["--ca-dir", authority, "--ca-persist"],
+    )  # fmt: skip
+    assert "PRIVATE KEY" in (authority / "ca.key").read_text()
+    assert results["file"] == results["key"] == ["done", "''"], results
+
+
+def test_without_a_view_of_its_own_a_program_that_could_read_a_secret_is_not_started(
+    landlock, secret
+):
+    token = landlock.make_folder() / "token"
+    token.write_text(secret)
+    config = {"credentials": [{"domain": "api.test", "header": "X-A", "file": str(token)}]}
+    if landlock.user is not None:
+        os.chown(token, landlock.user, landlock.user)
+    result = landlock.run(["/bin/true"], config=config)
+    assert result.status == 125
+    assert f"the command could read {token}" in result.err, result
+
+
 ADMIN = """
 attempt("admin", lambda: exchange(sys.argv[1], b"GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n",
                                   socket.AF_UNIX))
