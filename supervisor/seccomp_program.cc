@@ -37,6 +37,12 @@ constexpr std::array kForbidden = {
     "mount", "umount", "umount2", "mount_setattr", "move_mount", "open_tree", "fsopen", "fsconfig",
     "fsmount", "fspick", "pivot_root", "chroot", "open_by_handle_at", "setns"};
 
+// Memory, semaphores and queues that programs of one user have in common (sysvipc(7),
+// mq_overview(7)), where the child has no namespace of its own for them.
+constexpr std::array kSharedWithTheHost = {"shmget", "shmat",      "shmctl",   "semget", "semop",
+                                           "semctl", "semtimedop", "msgget",   "msgsnd", "msgrcv",
+                                           "msgctl", "mq_open",    "mq_unlink"};
+
 // Newer than libseccomp's tables: names that it does not know, with their numbers, which are the
 // same on every architecture since 5.1.
 constexpr std::array kForbiddenNumbers = {
@@ -186,6 +192,7 @@ absl::StatusOr<std::string> MakeSeccompProgram(SocketPolicy sockets) {
   AddFamilies(&rules);
   if (sockets == SocketPolicy::kBrokeredTcp) {
     AddBrokeredTcp(&rules);
+    for (const char* name : kSharedWithTheHost) rules.Deny(seccomp_syscall_resolve_name(name));
   } else {
     DenyTypes(&rules, AF_INET, {SOCK_STREAM, SOCK_DGRAM});
     DenyTypes(&rules, AF_INET6, {SOCK_STREAM, SOCK_DGRAM});

@@ -1,7 +1,9 @@
 """The confined process: what it sees, holds, and may ask of the kernel."""
 
+import ctypes
 import json
 import os
+import random
 import re
 import statistics
 import subprocess
@@ -288,6 +290,30 @@ def test_each_forbidden_system_call_is_refused(sandbox):
     for name in ("memfd_create", "fork", "thread", "personality query", "personality of Linux"):
         assert results.pop(name)[0] == "done", name
     assert {name: result[0] for name, result in results.items() if result[0] != "EPERM"} == {}
+
+
+ATTACH = """
+libc.shmat.restype = ctypes.c_void_p
+def attach(identifier):
+    address = libc.shmat(identifier, None, 0o10000)  # SHM_RDONLY
+    if address in (None, ctypes.c_void_p(-1).value):
+        raise OSError(ctypes.get_errno(), "shmat")
+    return ctypes.string_at(address, 4)
+attempt("attach", lambda: attach(int(sys.argv[1])))
+attempt("find", lambda: call(29, int(sys.argv[2]), 0, 0))
+"""
+
+
+def test_the_hosts_shared_memory_is_out_of_reach(sandbox):
+    """That of System V, which asks for nothing but a number."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    key = random.getrandbits(31)
+    identifier = libc.shmget(key, 4096, 0o1644)  # IPC_CREAT
+    assert identifier >= 0, os.strerror(ctypes.get_errno())
+    try:
+        sandbox.attempts(ATTACH, identifier, key).failed("attach", "find")
+    finally:
+        libc.shmctl(identifier, 0, None)  # IPC_RMID
 
 
 C_32_BIT = """
