@@ -192,6 +192,8 @@ absl::StatusOr<std::string> MakeSeccompProgram(SocketPolicy sockets) {
   AddFamilies(&rules);
   if (sockets == SocketPolicy::kBrokeredTcp) {
     AddBrokeredTcp(&rules);
+    // The limits of any process of the user's, sallyport's among them, would be the child's to set.
+    rules.Deny(SCMP_SYS(prlimit64), Compare(0, SCMP_CMP_NE, 0));
     for (const char* name : kSharedWithTheHost) rules.Deny(seccomp_syscall_resolve_name(name));
   } else {
     DenyTypes(&rules, AF_INET, {SOCK_STREAM, SOCK_DGRAM});

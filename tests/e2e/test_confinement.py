@@ -127,6 +127,8 @@ for pid in sorted(t for t in targets if t > 0):
     attempt(f"{pid} pidfd_getfd", pidfd)
     attempt(f"{pid} kill", lambda: os.kill(pid, 9))
     attempt(f"{pid} signal by pidfd", lambda: call(424, os.pidfd_open(pid), 9, 0, 0))
+    no_core = ctypes.create_string_buffer(16)
+    attempt(f"{pid} limits", lambda: call(302, pid, 4, no_core, 0))
 attempt("seen", lambda: [p for p in os.listdir("/proc") if p.isdigit()])
 """
 
@@ -137,7 +139,7 @@ def test_the_supervisor_cannot_be_read_traced_or_signalled(sandbox):
     if sandbox.isolation == "netns":
         # The first process inside, whose signals to itself the kernel drops, and this one.
         assert seen == "['1', '2']"
-        for name in ("1 kill", "1 signal by pidfd"):
+        for name in ("1 kill", "1 signal by pidfd", "1 limits"):
             results.pop(name)
     results.failed(*results)
 
