@@ -75,7 +75,7 @@ void BM_JudgeRequest(benchmark::State& state) {
   const bench::AllocationCounter counter(state);
   for (auto _ : state) {
     const Request& request = Requests()[next++ % Requests().size()];
-    const NetworkDecision host = network.Decide(request.authority, {});
+    const NetworkDecision host = network.Decide(request.authority);
     const RequestDecision decision =
         network.DecideRequest(host, request.method, request.path, request.query);
     AddressDecision judged =

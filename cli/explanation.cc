@@ -197,7 +197,7 @@ std::string RuleAsJson(const RuleOutcome& outcome) {
 void AskPolicy(const rules::RuleSet& rules, const rules::NetworkPolicy& policy,
                const ExplainedRequest& request, Explanation* explanation, bool* intercept) {
   explanation->policy = &policy;
-  explanation->network = policy.Decide(request.authority, {});
+  explanation->network = policy.Decide(request.authority);
   explanation->by = explanation->network.by;
   const bool bypassed = rules.Bypasses(request.authority);
   if (explanation->network.inspects) *intercept = !bypassed;

@@ -101,34 +101,80 @@ void NetworkPolicy::AddEndpoint(PolicyEndpoint endpoint, std::vector<Pattern> pa
   endpoints_.push_back(std::move(endpoint));
 }
 
-bool NetworkPolicy::IsFor(const PolicyEndpoint& endpoint, std::string_view binary) const {
-  const std::vector<std::string>& binaries = entries_[endpoint.entry].binaries;
-  return binary.empty() || binaries.empty() ||
-         std::any_of(binaries.begin(), binaries.end(),
-                     [binary](const std::string& glob) { return MatchGlob(glob, binary, '/'); });
-}
-
-NetworkDecision NetworkPolicy::Decide(const Authority& authority, std::string_view binary) const {
+NetworkDecision NetworkPolicy::Match(const Authority& authority) const {
   NetworkDecision decision;
   decision.by = kNoEntry;
   hosts_.ForEachMatch(authority, [&](const PatternSet::Entry& match) {
-    if (IsFor(endpoints_[match.id], binary)) decision.endpoints.push_back(match.id);
+    decision.endpoints.push_back(match.id);
+    decision.lists_binaries = decision.lists_binaries || !BinariesOf(match.id).empty();
   });
-  if (decision.endpoints.empty()) return decision;
   std::sort(decision.endpoints.begin(), decision.endpoints.end());
-  decision.allowed = true;
-  decision.skips_tls = true;
+  return decision;
+}
+
+void NetworkPolicy::Conclude(NetworkDecision* decision) const {
+  if (decision->endpoints.empty()) return;
+  decision->allowed = true;
+  decision->skips_tls = true;
   const PolicyEndpoint* judge = nullptr;
-  for (const uint32_t index : decision.endpoints) {
+  for (const uint32_t index : decision->endpoints) {
     const PolicyEndpoint& endpoint = endpoints_[index];
     if (endpoint.inspects && judge == nullptr) judge = &endpoint;
-    decision.inspects = decision.inspects || endpoint.inspects;
-    decision.enforces = decision.enforces || (endpoint.inspects && !endpoint.audits);
-    decision.skips_tls = decision.skips_tls && endpoint.skips_tls;
-    decision.exact_host = decision.exact_host || endpoint.exact_host;
+    decision->inspects = decision->inspects || endpoint.inspects;
+    decision->enforces = decision->enforces || (endpoint.inspects && !endpoint.audits);
+    decision->skips_tls = decision->skips_tls && endpoint.skips_tls;
+    decision->exact_host = decision->exact_host || endpoint.exact_host;
   }
-  decision.by = judge != nullptr ? judge->label : endpoints_[decision.endpoints.front()].label;
+  decision->by = judge != nullptr ? judge->label : endpoints_[decision->endpoints.front()].label;
+}
+
+ClientRefusal NetworkPolicy::KeepFor(std::span<const std::string> binaries,
+                                     NetworkDecision* decision) const {
+  if (binaries.empty()) return ClientRefusal::kUnknown;
+  EndpointIndexes kept;
+  for (const uint32_t index : decision->endpoints) {
+    const std::span<const std::string> list = BinariesOf(index);
+    const auto is_listed = [list](const std::string& binary) {
+      return std::ranges::any_of(
+          list, [&](const std::string& glob) { return MatchGlob(glob, binary, '/'); });
+    };
+    const auto listed = static_cast<size_t>(std::ranges::count_if(binaries, is_listed));
+    if (list.empty() || listed == binaries.size()) {
+      kept.push_back(index);
+    } else if (listed > 0) {
+      return ClientRefusal::kShared;
+    }
+  }
+  decision->endpoints = std::move(kept);
+  return decision->endpoints.empty() ? ClientRefusal::kNotListed : ClientRefusal::kNone;
+}
+
+NetworkDecision NetworkPolicy::Decide(const Authority& authority) const {
+  NetworkDecision decision = Match(authority);
+  Conclude(&decision);
   return decision;
+}
+
+NetworkDecision NetworkPolicy::DecideFor(const Authority& authority,
+                                         std::span<const std::string> binaries) const {
+  NetworkDecision decision = Match(authority);
+  if (decision.lists_binaries) {
+    const uint32_t with_list = *std::ranges::find_if(
+        decision.endpoints, [this](uint32_t index) { return !BinariesOf(index).empty(); });
+    decision.client = KeepFor(binaries, &decision);
+    if (decision.client != ClientRefusal::kNone) {
+      decision.endpoints.clear();
+      decision.by = entries_[endpoints_[with_list].entry].binaries_label;
+    }
+  }
+  Conclude(&decision);
+  return decision;
+}
+
+bool NetworkPolicy::lists_binaries() const {
+  return std::ranges::any_of(endpoints_, [this](const PolicyEndpoint& endpoint) {
+    return !entries_[endpoint.entry].binaries.empty();
+  });
 }
 
 RequestDecision NetworkPolicy::DecideRequest(const NetworkDecision& host, std::string_view method,

@@ -37,6 +37,8 @@ struct PolicyEntry {
   // Executables that may use the endpoints: absolute paths, '*' within a segment, '**' across.
   // Empty: any process.
   std::vector<std::string> binaries;
+  // "network_policies.github.binaries"
+  std::string binaries_label;
 };
 
 // One endpoint of an entry, checked. Its hosts and ports are kept by the NetworkPolicy.
@@ -61,9 +63,20 @@ struct PolicyEndpoint {
   std::vector<Cidr> allowed_ips;
 };
 
+// Why a client may not use the endpoints that there are for a host.
+enum class ClientRefusal : uint8_t {
+  kNone,
+  kUnknown,    // it is not known which program connects, and some endpoint asks
+  kNotListed,  // each of them is for other programs
+  kShared,     // some endpoint is for a part of the programs that share the connection
+};
+
 // What the policy says of a host and port, before any DNS query.
 struct NetworkDecision {
   bool allowed = false;
+  // Some endpoint is for the programs of a list, whoever the client is. And why that keeps it out.
+  bool lists_binaries = false;
+  ClientRefusal client = ClientRefusal::kNone;
   // Some endpoint judges requests: TLS has to be opened. And one of them would refuse some.
   bool inspects = false;
   bool enforces = false;
@@ -71,15 +84,16 @@ struct NetworkDecision {
   bool skips_tls = false;
   // Some endpoint names the host without a wildcard.
   bool exact_host = false;
-  // The first endpoint's label, or "network_policies" when there is none. Lives as long as the
-  // policy.
+  // The first endpoint's label; where the client is kept out, that of the list; "network_policies"
+  // when there is no endpoint. Lives as long as the policy.
   std::string_view by;
   // All that match.
   EndpointIndexes endpoints;
 
   // As new, but for the memory that the indexes have.
   void Clear() {
-    allowed = inspects = enforces = skips_tls = exact_host = false;
+    allowed = lists_binaries = inspects = enforces = skips_tls = exact_host = false;
+    client = ClientRefusal::kNone;
     by = {};
     endpoints.clear();
   }
@@ -117,9 +131,13 @@ class NetworkPolicy {
   uint32_t AddEntry(PolicyEntry entry);
   void AddEndpoint(PolicyEndpoint endpoint, std::vector<Pattern> patterns);
 
-  // `binary`, the connecting program's executable, leaves out endpoints that are not for it; empty
-  // where it is not known: then all count.
-  NetworkDecision Decide(const Authority& authority, std::string_view binary) const;
+  // What may be reached by anybody at all: every endpoint counts.
+  NetworkDecision Decide(const Authority& authority) const;
+  // What a client may reach. `binaries` are the executables of all processes that hold its
+  // connection, each once; empty where they are not known. An endpoint with a list counts where the
+  // list names them all, and the client is refused where it names a part.
+  NetworkDecision DecideFor(const Authority& authority,
+                            std::span<const std::string> binaries) const;
 
   // `host` is what Decide said. `path` is the request's, normalised (NormalizePath) and without its
   // query; `query` what follows '?', as sent.
@@ -146,8 +164,15 @@ class NetworkPolicy {
     return entries_[endpoints_[endpoint].entry].binaries;
   }
 
+  // Whether any endpoint has such a list.
+  bool lists_binaries() const;
+
  private:
-  bool IsFor(const PolicyEndpoint& endpoint, std::string_view binary) const;
+  NetworkDecision Match(const Authority& authority) const;
+  // Why the client may not use what `decision` has; leaves out endpoints that are not for it.
+  ClientRefusal KeepFor(std::span<const std::string> binaries, NetworkDecision* decision) const;
+  // Fills in what the endpoints come to.
+  void Conclude(NetworkDecision* decision) const;
 
   std::vector<PolicyEntry> entries_;
   std::vector<PolicyEndpoint> endpoints_;

@@ -170,7 +170,8 @@ void PolicyReader::ReadEntry(const JsonValue::Member& member) {
     entry.name = *name;
   }
   if (const JsonValue* list = GetMember(member.value, "binaries", Kind::kArray)) {
-    ReadBinaries(*list, MemberPath(path, "binaries"), &entry);
+    entry.binaries_label = MemberPath(path, "binaries");
+    ReadBinaries(*list, entry.binaries_label, &entry);
   }
   const uint32_t index = policy_->network.AddEntry(std::move(entry));
   const JsonValue* endpoints = GetMember(member.value, "endpoints", Kind::kArray);

@@ -11,10 +11,11 @@
 #include <charconv>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/unique_fd.h"
+#include "supervisor/process_stat.h"
 
 namespace sallyport::supervisor {
 namespace {
@@ -52,18 +53,8 @@ bool ReapEnded() {
 
 pid_t ParentOf(pid_t process) {
   const std::string path = "/proc/" + std::to_string(process) + "/stat";
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  char buffer[512];
-  const ssize_t size = fd ? read(fd.get(), buffer, sizeof(buffer)) : -1;
-  if (size <= 0) return 0;
-  // "PID (COMM) STATE PPID …": the name may hold anything, spaces and brackets too.
-  const std::string_view text(buffer, static_cast<size_t>(size));
-  const size_t name_end = text.rfind(')');
-  constexpr size_t kToParent = 4;  // ") S "
-  if (name_end == text.npos || name_end + kToParent >= text.size()) return 0;
-  pid_t parent = 0;
-  std::from_chars(text.data() + name_end + kToParent, text.data() + text.size(), parent);
-  return parent;
+  const std::optional<ProcessStat> stat = ReadProcessStat(AT_FDCWD, path.c_str());
+  return stat.has_value() ? stat->parent : 0;
 }
 
 bool IsDescendant(pid_t process, pid_t ancestor) {

@@ -158,7 +158,12 @@ void ForkerProcess::MakeNamespaces(const ForkMessage& message) {
   if (!first.ok()) return fail(first.status());
   if (*first > 0) {
     result->sockets.clear();
+    result->socket_table.Reset();
     OutliveFirstProcess(*first);
+  }
+  result->first_process = getpid();
+  if (result->own_process_ids) {
+    result->processes.Reset(open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   }
   in_namespaces_ = true;
   own_process_ids_ = result->own_process_ids;

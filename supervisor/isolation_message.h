@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/unique_fd.h"
 #include "proxy/server/server.h"
 #include "supervisor/channel.h"
 
@@ -29,7 +30,13 @@ struct IsolationResult {
   // Processes outside have no number inside. Otherwise /proc could not be mounted anew, as in
   // containers that hide parts of it.
   bool own_process_ids = false;
+  // The number of the first process in there; 1 with process ids of its own.
+  pid_t first_process = 0;
   std::vector<proxy::InheritedSocket> sockets;
+  // What SocketTable::Open gave in there; none where that failed.
+  UniqueFd socket_table;
+  // The root of its procfs; none without process ids of its own.
+  UniqueFd processes;
 
   // Both ends of `channel` must agree on the moment.
   absl::Status Send(Channel* channel) const;

@@ -17,6 +17,7 @@
 #include "supervisor/inside_sockets.h"
 #include "supervisor/loopback_network.h"
 #include "supervisor/namespaces.h"
+#include "supervisor/socket_table.h"
 
 namespace sallyport::supervisor {
 namespace {
@@ -78,6 +79,10 @@ absl::StatusOr<IsolationResult> EnterIsolation(const IsolationRequest& request) 
   if (!in_network.ok()) return in_user_namespace.ok() ? in_network : in_user_namespace;
   ASSIGN_OR_RETURN(const LoopbackNetwork network, SetUpLoopbackNetwork());
   IsolationResult result;
+  // Without it a policy's list of programs lets nobody pass, and says why.
+  if (absl::StatusOr<UniqueFd> table = SocketTable::Open(); table.ok()) {
+    result.socket_table = *std::move(table);
+  }
   ASSIGN_OR_RETURN(result.sockets, MakeInsideSockets(request.captured_ports, network.has_v6));
   return result;
 }

@@ -11,7 +11,8 @@ namespace sallyport::supervisor {
 // Moves this process, which has one thread, into a user and a network namespace of the command's,
 // sets the network up and makes the sockets by which the proxy is reached in it. Root does without
 // a user namespace where there is none to be had. After an error the process is of no more use.
-// `own_process_ids` of the result is for ForkFirstProcess to say.
+// `own_process_ids` of the result is for ForkFirstProcess to say; what is about processes stays
+// empty.
 absl::StatusOr<IsolationResult> EnterIsolation(const IsolationRequest& request);
 
 // Forks the first process of the command's mount namespace, and, where /proc can be mounted for

@@ -36,6 +36,8 @@
 #include "supervisor/sandbox_paths.h"
 #include "supervisor/seccomp_program.h"
 #include "supervisor/server_access.h"
+#include "supervisor/socket_owner_finder.h"
+#include "supervisor/socket_table.h"
 
 namespace sallyport::supervisor {
 namespace {
@@ -112,6 +114,7 @@ class Session {
   int RunCommand();
 
  private:
+  absl::StatusOr<SandboxAccess> MakeAccess();
   absl::StatusOr<ChildPlan> MakePlan();
   // Adds to the plan what the attached providers' programs look for.
   absl::Status ProvideFiles(Environment* environment, ChildPlan* plan);
@@ -152,6 +155,8 @@ absl::Status Session::Prepare() {
     // The child's own listener, on a port that nobody else knows of.
     options_.server.listen = {{*IpAddress::Parse("127.0.0.1"), 0, ""}};
   }
+  ASSIGN_OR_RETURN(SandboxAccess access, MakeAccess());
+  options_.server.processes = std::make_shared<SocketOwnerFinder>(std::move(access));
   ASSIGN_OR_RETURN(server_, proxy::Server::Start(options_.server));
   const std::optional<ClientAddress> address = FindClientAddress(server_->listen_addresses());
   if (!address.has_value()) return absl::InternalError("the proxy listens nowhere");
@@ -171,6 +176,25 @@ absl::Status Session::Prepare() {
   }
   ready_file_written_ = true;
   return absl::OkStatus();
+}
+
+// Whoever asks, the network and the processes are those of the sandbox.
+absl::StatusOr<SandboxAccess> Session::MakeAccess() {
+  SandboxAccess access;
+  if (mode_ == Isolation::kNetns) {
+    access.sockets = std::move(isolation_.socket_table);
+    access.root = isolation_.first_process;
+    access.proc = std::move(isolation_.processes);
+    if (isolation_.own_process_ids) return access;
+  } else {
+    if (auto table = SocketTable::Open(); table.ok()) access.sockets = *std::move(table);
+    access.root = forker_->pid();
+    access.paths.Reset(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!access.paths) return ErrnoStatus(errno, "cannot open /");
+  }
+  access.proc.Reset(open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!access.proc) return ErrnoStatus(errno, "cannot open /proc");
+  return access;
 }
 
 absl::StatusOr<ChildPlan> Session::MakePlan() {

@@ -84,6 +84,7 @@ void Exchange::Begin(http::ServerStream* stream, Channel* channel, Owner* owner)
   decided_by_.clear();
   // Of what may be gone by now.
   plan_.decision = {};
+  plan_.network.Clear();
   plan_.audited_by = {};
   plan_.applied.clear();
   plan_.carried.clear();
@@ -112,24 +113,39 @@ void Exchange::Start(http::ServerStream* stream, http::RequestHead* request, Cha
     Reply({ReplyCode::kShuttingDown, "the proxy is shutting down", {}, {}, {}});
     return;
   }
-  std::optional<LocalReply> refused = DecideRequest(*request, channel, context_->snapshot, &plan_);
+  Decide();
+}
+
+void Exchange::Decide() {
+  std::optional<LocalReply> refused =
+      DecideRequest(*request_, channel_, context_->snapshot, &plan_);
+  if (refused.has_value() && WantsIdentity(plan_.network, *channel_)) {
+    if (request_->body.kind != BodyKind::kNone) stream_->PauseRequest();
+    channel_->identity->Await(this);
+    return;
+  }
   if (!refused.has_value()) {
-    rewriter_.Begin(&plan_, *request);
-    refused = PrepareRequest(&plan_, request);
+    rewriter_.Begin(&plan_, *request_);
+    refused = PrepareRequest(&plan_, request_);
   }
   if (refused.has_value()) {
     Reply(*std::move(refused));
     return;
   }
-  if (IsConnectionAuthentication(*request)) channel->http1_only = true;
+  if (IsConnectionAuthentication(*request_)) channel_->http1_only = true;
   scrubber_.Begin(plan_);
   if (rewriter_.mode() == BodyRewriter::Mode::kGather) {
     Touch();
     return;
   }
-  if (request->body.kind != BodyKind::kNone) stream_->PauseRequest();
+  if (request_->body.kind != BodyKind::kNone) stream_->PauseRequest();
   Touch();
   Acquire(upstream::Reuse::kAllowed);
+}
+
+void Exchange::OnClientKnown() {
+  stream_->ResumeRequest();
+  Decide();
 }
 
 void Exchange::Acquire(upstream::Reuse reuse) {
@@ -431,6 +447,7 @@ void Exchange::Reply(LocalReply reply) {
   denied_ = status_ == 403 || status_ == 421 || status_ == 405;
   error_ = http::NameOf(reply.code);
   denial_ = http::NameOf(reply.code);
+  if (reply.tells_audit) error_ += ": " + reply.message;
   if (decided_by_.empty()) decided_by_ = reply.rule;
   const bool head_only = request_ != nullptr && request_->method == "HEAD";
   http::ServerStream* stream = std::exchange(stream_, nullptr);
@@ -464,6 +481,7 @@ void Exchange::Cancel() {
 }
 
 void Exchange::Finish() {
+  if (channel_->identity != nullptr) channel_->identity->Cancel(this);
   ReleaseUpstream();
   stall_timer_.Stop();
   const uint64_t now = MonotonicNs();
@@ -517,7 +535,7 @@ void Exchange::Audit(uint64_t now) {
   audit::AuditRecord& record = context_->record;
   record.Clear();
   record.event = denied_ ? audit::AuditEvent::kDenied : audit::AuditEvent::kRequest;
-  record.client = channel_->client;
+  channel_->Describe(&record);
   record.scheme = plan_.tls ? "https" : "http";
   record.host = plan_.authority.host.name;
   record.port = plan_.authority.port;

@@ -27,6 +27,7 @@ http::LocalReply DialFailure(const rules::Authority& authority, const upstream::
 // no member may be touched after Finish.
 class Exchange final : private http::RequestListener,
                        private http::ReplyListener,
+                       private ClientIdentity::Waiter,
                        private upstream::Pool::Waiter {
  public:
   class Owner {
@@ -70,11 +71,15 @@ class Exchange final : private http::RequestListener,
   void OnReplyError(http::StreamError error, bool nothing_received,
                     const std::string& detail) override;
 
+  // ClientIdentity::Waiter
+  void OnClientKnown() override;
+
   // upstream::Pool::Waiter
   void OnLeased(const upstream::Lease& lease) override;
   void OnLeaseFailed(const upstream::DialError& error) override;
 
   void Begin(http::ServerStream* stream, Channel* channel, Owner* owner);
+  void Decide();
   void Acquire(upstream::Reuse reuse);
   // The request's head, with its body's new framing where placeholders may change that.
   void SendRequestHead();

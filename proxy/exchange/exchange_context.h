@@ -7,6 +7,7 @@
 #include <string>
 
 #include "proxy/audit/audit_log.h"
+#include "proxy/exchange/client_identity.h"
 #include "proxy/exchange/snapshot.h"
 #include "proxy/http/message_buffers.h"
 #include "proxy/metrics/worker_metrics.h"
@@ -35,8 +36,8 @@ struct ExchangeContext {
 struct Channel {
   // The client's address, for the audit log.
   std::string client;
-  // The executable of the client's process; empty where it is not known.
-  std::string binary;
+  // Who that is; null where processes cannot be told.
+  ClientIdentity* identity = nullptr;
   // Set inside a CONNECT: every request must be for this.
   std::optional<rules::Authority> authority;
   // Set where plain HTTP was led here from its way to this: each request's Host says where it is
@@ -54,6 +55,9 @@ struct Channel {
   rules::HostDecision decision;
   rules::NetworkDecision network;
   rules::RuleIndexes candidates;
+
+  // Writes what is known of the client.
+  void Describe(audit::AuditRecord* record) const;
 };
 
 }  // namespace sallyport::proxy

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <span>
 #include <utility>
 
 #include "base/log.h"
@@ -127,12 +128,27 @@ LocalReply HostDenied(const rules::Authority& authority, std::string_view by, st
           .hint = std::move(hint)};
 }
 
+// Without anything in it where the client is not known.
+const ClientProcess& ProcessOf(const Channel& channel) {
+  static const ClientProcess unknown = {
+      .pid = 0,
+      .binaries = {},
+      .problem = "this proxy was started without the program",
+      .remedy = "start the program by 'sallyport run', or take the list out of the policy"};
+  return channel.identity != nullptr ? channel.identity->process() : unknown;
+}
+
 // Both have to allow the host. What is allowed is so by the policy, which names what it allows.
-void AskPolicy(const Snapshot& snapshot, const rules::Authority& authority, std::string_view binary,
+// Without a channel, what anybody may reach.
+void AskPolicy(const Snapshot& snapshot, const rules::Authority& authority, const Channel* channel,
                rules::HostDecision* decision, rules::NetworkDecision* network) {
   network->Clear();
   if (snapshot.policy == nullptr || !decision->allowed) return;
-  *network = snapshot.policy->network.Decide(authority, binary);
+  const rules::NetworkPolicy& policy = snapshot.policy->network;
+  *network = policy.Decide(authority);
+  if (network->lists_binaries && channel != nullptr) {
+    *network = policy.DecideFor(authority, ProcessOf(*channel).binaries);
+  }
   if (!network->allowed) {
     *decision = {.by = network->by};
     return;
@@ -146,7 +162,7 @@ void DecideChannel(const std::shared_ptr<const Snapshot>& snapshot, Channel* cha
   const rules::RuleSet& rules = *snapshot->rules;
   channel->decided_by = snapshot;
   channel->decision = rules.DecideHost(*channel->authority);
-  AskPolicy(*snapshot, *channel->authority, channel->binary, &channel->decision, &channel->network);
+  AskPolicy(*snapshot, *channel->authority, channel, &channel->decision, &channel->network);
   channel->candidates.clear();
   rules.FindRules(*channel->authority, &channel->candidates);
 }
@@ -155,22 +171,64 @@ void DecideHost(Channel* channel, RequestPlan* plan) {
   if (!channel->authority.has_value()) {
     const rules::RuleSet& rules = *plan->snapshot->rules;
     plan->decision = rules.DecideHost(plan->authority);
-    AskPolicy(*plan->snapshot, plan->authority, channel->binary, &plan->decision, &plan->network);
+    AskPolicy(*plan->snapshot, plan->authority, channel, &plan->decision, &plan->network);
     plan->candidates.clear();
     rules.FindRules(plan->authority, &plan->candidates);
     return;
   }
-  if (channel->decided_by != plan->snapshot) DecideChannel(plan->snapshot, channel);
+  // A decision that waited for the client to be known is made anew.
+  const bool knew_client = channel->network.client != rules::ClientRefusal::kUnknown;
+  if (channel->decided_by != plan->snapshot || !knew_client) {
+    DecideChannel(plan->snapshot, channel);
+  }
   plan->decision = channel->decision;
   plan->network = channel->network;
   plan->candidates = channel->candidates;
 }
 
+// The refusal of a client at which the endpoints that there are do not count.
+LocalReply ClientDenied(const rules::Authority& authority, const rules::NetworkDecision& network,
+                        const ClientProcess& client) {
+  LocalReply reply = HostDenied(authority, network.by, {});
+  constexpr size_t kShown = 4;
+  const std::span<const std::string> all = client.binaries;
+  std::string binaries =
+      fmt::format("{}", fmt::join(all.first(std::min(all.size(), kShown)), " and "));
+  if (all.size() > kShown) binaries += fmt::format(" and {} others", all.size() - kShown);
+  switch (network.client) {
+    case rules::ClientRefusal::kNone:
+      break;
+    case rules::ClientRefusal::kUnknown:
+      reply.message += fmt::format(", for {}", client.problem);
+      reply.hint = client.remedy;
+      break;
+    case rules::ClientRefusal::kNotListed:
+      reply.message += fmt::format(", which does not name {}", binaries);
+      reply.hint =
+          fmt::format("if the program may, add its path under {} in the policy", network.by);
+      break;
+    case rules::ClientRefusal::kShared:
+      reply.message +=
+          fmt::format(", which does not name all of {}, who share the connection", binaries);
+      reply.hint = fmt::format(
+          "name all of them under {} in the policy, or have the first close its connections when "
+          "it starts another program (close-on-exec)",
+          network.by);
+      break;
+  }
+  reply.tells_audit = true;
+  return reply;
+}
+
 // The refusal of a host; nothing where it is allowed.
 std::optional<LocalReply> RefuseHost(const rules::Authority& authority,
                                      const rules::HostDecision& decision,
-                                     const rules::NetworkDecision& network) {
+                                     const rules::NetworkDecision& network,
+                                     const Channel& channel) {
   if (decision.allowed) return std::nullopt;
+  if (network.client != rules::ClientRefusal::kNone) {
+    return ClientDenied(authority, network, ProcessOf(channel));
+  }
   const bool by_policy = !network.by.empty();
   return HostDenied(authority, decision.by,
                     by_policy ? "name the host and port in an endpoint under network_policies in "
@@ -284,7 +342,9 @@ std::optional<LocalReply> DecideOpening(const std::shared_ptr<const Snapshot>& s
                                         Channel* channel) {
   DecideChannel(snapshot, channel);
   const rules::Authority& authority = *channel->authority;
-  if (auto refused = RefuseHost(authority, channel->decision, channel->network)) return refused;
+  if (auto refused = RefuseHost(authority, channel->decision, channel->network, *channel)) {
+    return refused;
+  }
   if (channel->network.enforces && !channel->decision.intercept) {
     return HostDenied(authority, channel->network.by,
                       "the policy judges requests to this host, and network.bypassDomains of "
@@ -293,10 +353,22 @@ std::optional<LocalReply> DecideOpening(const std::shared_ptr<const Snapshot>& s
   return std::nullopt;
 }
 
+bool WantsIdentity(const rules::NetworkDecision& network, const Channel& channel) {
+  return network.client == rules::ClientRefusal::kUnknown && channel.identity != nullptr &&
+         !channel.identity->known();
+}
+
+void Channel::Describe(audit::AuditRecord* record) const {
+  record->client = client;
+  if (identity == nullptr || identity->process().pid == 0) return;
+  record->pid = identity->process().pid;
+  if (!identity->process().binaries.empty()) record->binary = identity->process().binaries.front();
+}
+
 bool AllowsHost(const Snapshot& snapshot, const rules::Authority& authority) {
   rules::HostDecision decision = snapshot.rules->DecideHost(authority);
   rules::NetworkDecision network;
-  AskPolicy(snapshot, authority, {}, &decision, &network);
+  AskPolicy(snapshot, authority, nullptr, &decision, &network);
   return decision.allowed;
 }
 
@@ -328,7 +400,9 @@ std::optional<LocalReply> DecideRequest(const RequestHead& request, Channel* cha
   }
   if (std::optional<LocalReply> refused = NormalizeTarget(request, plan)) return refused;
   DecideHost(channel, plan);
-  if (auto refused = RefuseHost(plan->authority, plan->decision, plan->network)) return refused;
+  if (auto refused = RefuseHost(plan->authority, plan->decision, plan->network, *channel)) {
+    return refused;
+  }
   if (auto refused = JudgeRequest(request, plan)) return refused;
   if (!plan->candidates.empty() && EndsHere(request)) {
     return LocalReply{.code = ReplyCode::kMethodNotAllowed,

@@ -63,6 +63,10 @@ std::optional<http::LocalReply> DecideRequest(const http::RequestHead& request, 
 std::optional<http::LocalReply> DecideOpening(const std::shared_ptr<const Snapshot>& snapshot,
                                               Channel* channel);
 
+// Whether `network`, which `channel` was refused by, would be another decision if it were known who
+// the client is: then ask its identity, and decide again.
+bool WantsIdentity(const rules::NetworkDecision& network, const Channel& channel);
+
 // Whether lists and policy let anybody reach `authority`, whatever is asked of it there.
 bool AllowsHost(const Snapshot& snapshot, const rules::Authority& authority);
 

@@ -127,7 +127,7 @@ void Tunnel::Finish(std::string_view error) {
     audit::AuditRecord& record = context_->record;
     record.Clear();
     record.event = audit::AuditEvent::kTunnel;
-    record.client = channel_->client;
+    channel_->Describe(&record);
     record.method = "CONNECT";
     record.host = channel_->authority->host.name;
     record.port = channel_->authority->port;

@@ -44,6 +44,8 @@ struct LocalReply {
   std::string rule;
   // What to change; empty takes the code's own hint.
   std::string hint;
+  // The audit log gets the message too: the code alone would not say what to change.
+  bool tells_audit = false;
 };
 
 // Answers with `reply` and ends the response. `head_only` for a HEAD request.

@@ -33,6 +33,16 @@ absl::Status BindError(int error, const std::string& where) {
   return ErrnoStatus(error, fmt::format("cannot listen on {}{}", where, hint));
 }
 
+Endpoint EndpointOf(const sockaddr_storage& storage) {
+  const std::optional<IpAddress> address =
+      IpAddress::FromSockaddr(reinterpret_cast<const sockaddr*>(&storage));
+  if (!address.has_value()) return {};
+  const uint16_t port = storage.ss_family == AF_INET
+                            ? reinterpret_cast<const sockaddr_in*>(&storage)->sin_port
+                            : reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port;
+  return {address->Unmapped(), ntohs(port)};
+}
+
 std::string PeerText(const sockaddr_storage& peer) {
   const auto* address = reinterpret_cast<const sockaddr*>(&peer);
   const std::optional<IpAddress> ip = IpAddress::FromSockaddr(address);
@@ -100,13 +110,14 @@ Endpoint LocalAddress(int fd) {
   sockaddr_storage storage = {};
   socklen_t length = sizeof(storage);
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
-  const std::optional<IpAddress> address =
-      IpAddress::FromSockaddr(reinterpret_cast<const sockaddr*>(&storage));
-  if (!address.has_value()) return {};
-  const uint16_t port = storage.ss_family == AF_INET
-                            ? reinterpret_cast<const sockaddr_in*>(&storage)->sin_port
-                            : reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port;
-  return {address->Unmapped(), ntohs(port)};
+  return EndpointOf(storage);
+}
+
+Endpoint PeerAddress(int fd) {
+  sockaddr_storage storage = {};
+  socklen_t length = sizeof(storage);
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
+  return EndpointOf(storage);
 }
 
 uint16_t LocalPort(int fd) { return LocalAddress(fd).port; }

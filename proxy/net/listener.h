@@ -27,6 +27,8 @@ struct Endpoint {
   std::string ToString() const { return FormatHostPort(address.ToString(), port); }
 };
 Endpoint LocalAddress(int fd);
+// The same of a connection's other end.
+Endpoint PeerAddress(int fd);
 // The port alone.
 uint16_t LocalPort(int fd);
 

@@ -43,10 +43,11 @@ socks::ReplyCode SocksReply(ReplyCode code) {
 }  // namespace
 
 ClientConnection::ClientConnection(ConnectionContext* context, net::TransportPtr transport,
-                                   std::string peer, std::optional<rules::Authority> captured,
-                                   Owner* owner)
+                                   std::string peer, std::optional<ConnectionEnds> ends,
+                                   std::optional<rules::Authority> captured, Owner* owner)
     : context_(context), loop_(transport->loop()), owner_(owner), captured_(std::move(captured)) {
   channel_.client = std::move(peer);
+  if (ends.has_value()) channel_.identity = &identity_.emplace(context->processes, *ends);
   first_bytes_ = net::RetirePtr<FirstBytes>(new FirstBytes(
       std::move(transport), {}, context_->exchange->codec->limits.head_timeout, this));
 }
@@ -60,6 +61,7 @@ void ClientConnection::Retire() {
     exchanges_.pop_back();
     exchange->Cancel();
   }
+  if (identity_.has_value()) identity_->Cancel(this);
   if (channel_.has_bound_upstream) context_->exchange->pool->Unbind(&channel_);
   dial_.reset();
   tunnel_.reset();
@@ -78,9 +80,26 @@ void ClientConnection::Drain() {
 void ClientConnection::OnSnapshotChanged() {
   const std::shared_ptr<const Snapshot>& snapshot = context_->exchange->snapshot;
   if (tunnel_ == nullptr || channel_.decided_by->policy == snapshot->policy) return;
-  const bool refused = DecideOpening(snapshot, &channel_).has_value();
+  JudgeTunnel();
+}
+
+void ClientConnection::JudgeTunnel() {
+  const bool refused = DecideOpening(context_->exchange->snapshot, &channel_).has_value();
+  if (refused && WantsIdentity(channel_.network, channel_)) {
+    identity_->Cancel(this);
+    identity_->Await(this);
+    return;
+  }
   // What has to be judged from now on cannot be read there.
   if (refused || channel_.network.enforces) tunnel_->EndAsDenied();
+}
+
+void ClientConnection::OnClientKnown() {
+  if (tunnel_ != nullptr) {
+    JudgeTunnel();
+  } else if (std::exchange(identifying_, false)) {
+    DecideWay();
+  }
 }
 
 void ClientConnection::Over() {
@@ -97,7 +116,7 @@ void ClientConnection::Begin() {
 }
 
 void ClientConnection::OnFirstBytes(std::string_view bytes) {
-  if (dial_ != nullptr) return;
+  if (is_opening()) return;
   if (channel_.authority.has_value()) {
     SniffInner(bytes.front());
   } else if (captured_.has_value()) {
@@ -220,20 +239,30 @@ void ClientConnection::Open(rules::Authority authority) {
     }
   }
   channel_.authority = std::move(authority);
+  DecideWay();
+}
+
+void ClientConnection::DecideWay() {
   if (context_->exchange->shutting_down) {
     RefuseOpening({ReplyCode::kShuttingDown, "the proxy is shutting down", {}, {}, {}});
     return;
   }
-  if (auto refused = DecideOpening(context_->exchange->snapshot, &channel_)) {
+  auto refused = DecideOpening(context_->exchange->snapshot, &channel_);
+  identifying_ = refused.has_value() && WantsIdentity(channel_.network, channel_);
+  if (refused.has_value() && !identifying_) {
     RefuseOpening(*std::move(refused));
     return;
   }
-  if (channel_.decision.intercept) {
+  if (!identifying_ && channel_.decision.intercept) {
     Intercept();
     return;
   }
   if (connect_stream_ != nullptr) connect_stream_->SetListener(this);
   if (first_bytes_ != nullptr) first_bytes_->Hold();
+  if (identifying_) {
+    identity_->Await(this);
+    return;
+  }
   dial_ = net::RetirePtr<upstream::Dial>(
       new upstream::Dial(context_->exchange->dial, *channel_.authority, GateOf(channel_),
                          upstream::DialFor::kTunnel, nullptr, this));
@@ -246,7 +275,8 @@ void ClientConnection::RefuseOpening(LocalReply reply) {
     if (!over_) channel_.authority.reset();
     return;
   }
-  AuditFailedOpening(http::NameOf(reply.code), reply.rule, http::StatusOf(reply.code) == 403);
+  AuditFailedOpening(http::NameOf(reply.code), reply.rule, http::StatusOf(reply.code) == 403,
+                     reply.tells_audit ? reply.message : std::string());
   if (socks_ != nullptr) {
     FirstBytes::Taken client = first_bytes_->Take();
     client.transport->Write(socks::EncodeReply(SocksReply(reply.code)));
@@ -286,6 +316,7 @@ void ClientConnection::OnDialFailed(upstream::Dial*, const upstream::DialError& 
 void ClientConnection::OnClientGone(std::string_view) {
   connect_stream_ = nullptr;
   dial_.reset();
+  if (std::exchange(identifying_, false)) identity_->Cancel(this);
 }
 
 void ClientConnection::OnTunnelDone(Tunnel*) { Over(); }
@@ -370,7 +401,7 @@ void ClientConnection::OnError(net::TransportError, const std::string& detail) {
   if (handshaking_ != nullptr) {
     log::Debug("proxy", "TLS handshake with a client failed",
                {{"host", channel_.authority->host.name}, {"reason", detail}});
-    AuditFailedOpening("client_tls", {}, true);
+    AuditFailedOpening("client_tls", {}, true, {});
   }
   Over();
 }
@@ -381,9 +412,9 @@ std::string_view ClientConnection::protocol() const {
   return http1_ != nullptr ? "http/1.1" : "opening";
 }
 
-// For what ends without an exchange. `error` is a literal.
-void ClientConnection::AuditFailedOpening(std::string_view error, std::string_view by,
-                                          bool denied) {
+// For what ends without an exchange. `error` is a literal; `why` may be empty.
+void ClientConnection::AuditFailedOpening(std::string_view error, std::string_view by, bool denied,
+                                          const std::string& why) {
   const std::string& host = channel_.authority->host.name;
   if (denied) {
     ++context_->exchange->metrics->denied[error];
@@ -395,7 +426,7 @@ void ClientConnection::AuditFailedOpening(std::string_view error, std::string_vi
   audit::AuditRecord& record = context_->exchange->record;
   record.Clear();
   record.event = denied ? audit::AuditEvent::kDenied : audit::AuditEvent::kTunnel;
-  record.client = channel_.client;
+  channel_.Describe(&record);
   record.method = "CONNECT";
   if (handshaking_ != nullptr) record.scheme = "https";
   record.host = host;
@@ -403,6 +434,7 @@ void ClientConnection::AuditFailedOpening(std::string_view error, std::string_vi
   record.decision = denied ? "denied" : "allowed";
   record.by = by;
   record.error = error;
+  if (!why.empty()) record.error.append(": ").append(why);
   context_->exchange->audit->Record(record);
 }
 

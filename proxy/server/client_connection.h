@@ -8,6 +8,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "proxy/dns/name_addresses.h"
+#include "proxy/exchange/client_identity.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/tunnel.h"
 #include "proxy/http/h1_server.h"
@@ -25,6 +26,8 @@ struct ConnectionContext {
   ExchangeContext* exchange = nullptr;
   ExchangePool* exchanges = nullptr;
   tls::ServerContext* tls = nullptr;
+  // Null where clients' processes cannot be told.
+  ProcessDesk* processes = nullptr;
   // Which addresses stand for names.
   const dns::NameAddresses* names = nullptr;
   std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
@@ -42,6 +45,7 @@ class ClientConnection final : public net::Retirable,
                                private http::RequestListener,
                                private Exchange::Owner,
                                private Tunnel::Owner,
+                               private ClientIdentity::Waiter,
                                private upstream::Dial::Listener,
                                private net::TransportListener,
                                private tls::TlsTransport::HandshakeListener {
@@ -55,9 +59,11 @@ class ClientConnection final : public net::Retirable,
     ~Owner() = default;
   };
 
-  // `captured`, if set, is what the client connected to.
+  // `captured`, if set, is what the client connected to. `ends` are set where there is somebody to
+  // ask for processes.
   ClientConnection(ConnectionContext* context, net::TransportPtr transport, std::string peer,
-                   std::optional<rules::Authority> captured, Owner* owner);
+                   std::optional<ConnectionEnds> ends, std::optional<rules::Authority> captured,
+                   Owner* owner);
   ~ClientConnection() override;
 
   // Call it once. The connection may be over when it returns.
@@ -97,6 +103,9 @@ class ClientConnection final : public net::Retirable,
   void OnExchangeDone(Exchange* exchange) override;
   void OnTunnelDone(Tunnel* tunnel) override;
 
+  // ClientIdentity::Waiter, for a way to be opened or a tunnel to be judged anew
+  void OnClientKnown() override;
+
   // upstream::Dial::Listener, for a tunnel
   void OnDialed(upstream::Dial* dial, net::TransportPtr transport,
                 const IpAddress& address) override;
@@ -123,6 +132,9 @@ class ClientConnection final : public net::Retirable,
 
   // The way to `authority` was asked for: refuses, intercepts, or dials for a tunnel.
   void Open(rules::Authority authority);
+  void DecideWay();
+  // Whether the dial, or what has to be known before it, is under way.
+  bool is_opening() const { return dial_ != nullptr || identifying_; }
   void RefuseOpening(http::LocalReply reply);
   // Tells the client that the way is open; gives what it then speaks through.
   FirstBytes::Taken AcceptOpening();
@@ -134,12 +146,16 @@ class ClientConnection final : public net::Retirable,
   void ServeHttp1(net::TransportPtr transport, std::string early,
                   http::H1Server::HalfClose half_close);
   void ServeHttp2(net::TransportPtr transport);
-  void AuditFailedOpening(std::string_view error, std::string_view by, bool denied);
+  // Ends the tunnel if the policy in force does not let it stand.
+  void JudgeTunnel();
+  void AuditFailedOpening(std::string_view error, std::string_view by, bool denied,
+                          const std::string& why);
   void Over();
 
   ConnectionContext* context_;
   net::EventLoop& loop_;
   Owner* owner_;
+  std::optional<ClientIdentity> identity_;
   Channel channel_;
   const std::optional<rules::Authority> captured_;
   // One of these at a time serves the client.
@@ -151,6 +167,8 @@ class ClientConnection final : public net::Retirable,
   // While a SOCKS client opens its way.
   std::unique_ptr<socks::Socks5Opening> socks_;
   net::RetirePtr<upstream::Dial> dial_;
+  // The way waits for the client to be known.
+  bool identifying_ = false;
   // Of the CONNECT that is not answered yet.
   http::ServerStream* connect_stream_ = nullptr;
   // Under way; more than one only over HTTP/2.

@@ -112,7 +112,7 @@ absl::Status Control::Start(ConfigOrigin config) {
   {
     absl::MutexLock lock(&mutex_);
     config_ = std::move(config);
-    policy_.Begin();
+    RETURN_IF_ERROR(policy_.Begin());
     if (policy_.current() != nullptr) AuditPolicy(policy_.name(), "loaded");
   }
   RETURN_IF_ERROR(Reload());

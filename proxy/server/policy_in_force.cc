@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "base/status.h"
 
 namespace sallyport::proxy {
@@ -22,16 +21,19 @@ std::string DifferenceAtSpawn(const rules::SpawnPolicy& a, const rules::SpawnPol
   return names;
 }
 
-void PolicyInForce::Begin() const {
-  if (current_ == nullptr) return;
-  const auto entries = current_->network.entries();
-  const bool names_binaries = std::any_of(
-      entries.begin(), entries.end(), [](const auto& entry) { return !entry.binaries.empty(); });
-  if (!names_binaries) return;
-  log::Warn("policy",
-            "its \"binaries\" are not held: who connects cannot be told, so that its endpoints are "
-            "open to every program behind the proxy",
-            {{"source", name()}});
+absl::Status PolicyInForce::Check(const rules::Policy& policy) const {
+  if (clients_ == Clients::kKnown || !policy.network.lists_binaries()) return absl::OkStatus();
+  const auto entries = policy.network.entries();
+  const auto entry =
+      std::ranges::find_if(entries, [](const auto& one) { return !one.binaries.empty(); });
+  return absl::FailedPreconditionError(fmt::format(
+      "{}: {}: this cannot be held, for a proxy without the program cannot tell who connects; take "
+      "the list out, or start the program by 'sallyport run'",
+      name(), entry->binaries_label));
+}
+
+absl::Status PolicyInForce::Begin() const {
+  return current_ == nullptr ? absl::OkStatus() : Check(*current_);
 }
 
 absl::StatusOr<bool> PolicyInForce::Refresh() {
@@ -45,6 +47,7 @@ absl::StatusOr<bool> PolicyInForce::Refresh() {
 
 absl::Status PolicyInForce::Take() {
   ASSIGN_OR_RETURN(std::shared_ptr<const rules::Policy> fetched, source_->Fetch());
+  RETURN_IF_ERROR(Check(*fetched));
   if (current_ != nullptr) {
     const std::string difference = DifferenceAtSpawn(current_->spawn, fetched->spawn);
     if (!difference.empty()) {

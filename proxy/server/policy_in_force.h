@@ -1,6 +1,7 @@
 #ifndef SALLYPORT_PROXY_SERVER_POLICY_IN_FORCE_H_
 #define SALLYPORT_PROXY_SERVER_POLICY_IN_FORCE_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,17 +13,21 @@
 
 namespace sallyport::proxy {
 
-// The policy that holds, and the rule by which another takes its place: what was fixed when the
-// program was spawned has to stay as it was. Used by one thread at a time.
+// Whether it can be told which programs connect, as `binaries` asks.
+enum class Clients : uint8_t { kKnown, kUnknown };
+
+// The policy that holds, and the rules by which another takes its place: what was fixed when the
+// program was spawned has to stay as it was, and there is none that could not be held. Used by one
+// thread at a time.
 class PolicyInForce {
  public:
   // Without a source there is no policy. `policy` is what the source gave already; null: nothing.
   PolicyInForce(std::shared_ptr<sources::PolicySource> source,
-                std::shared_ptr<const rules::Policy> policy)
-      : source_(std::move(source)), current_(std::move(policy)) {}
+                std::shared_ptr<const rules::Policy> policy, Clients clients)
+      : source_(std::move(source)), current_(std::move(policy)), clients_(clients) {}
 
-  // Says what of the policy is held elsewhere or not at all. Call once.
-  void Begin() const;
+  // Whether the first policy can be held.
+  absl::Status Begin() const;
 
   // Null: there is none.
   const std::shared_ptr<const rules::Policy>& current() const { return current_; }
@@ -40,10 +45,12 @@ class PolicyInForce {
   bool TakeChange() { return source_ != nullptr && source_->TakeChange(); }
 
  private:
+  absl::Status Check(const rules::Policy& policy) const;
   absl::Status Take();
 
   std::shared_ptr<sources::PolicySource> source_;
   std::shared_ptr<const rules::Policy> current_;
+  Clients clients_;
 };
 
 // What two policies fix at the spawn and do not agree on: "filesystem_policy, process"; empty if

@@ -135,7 +135,9 @@ absl::Status ServerImpl::Start() {
   RETURN_IF_ERROR(OpenAudit());
   control_ = std::make_unique<Control>(
       [this](std::shared_ptr<const Snapshot> snapshot) { Publish(std::move(snapshot)); },
-      PolicyInForce(options_.policy_source, options_.policy), audit_.get());
+      PolicyInForce(options_.policy_source, options_.policy,
+                    options_.processes != nullptr ? Clients::kKnown : Clients::kUnknown),
+      audit_.get());
   RETURN_IF_ERROR(control_->Start({.file = options_.config_file,
                                    .text = options_.config_text,
                                    .providers = options_.providers,
@@ -214,6 +216,7 @@ absl::Status ServerImpl::StartWorkers() {
   shared_.tickets = &tickets_;
   shared_.trust = trust_.get();
   shared_.audit = audit_.get();
+  shared_.processes = options_.processes.get();
   shared_.names = &names_;
   shared_.limits = options_.limits;
   shared_.upstream_proxy = options_.upstream_proxy;

@@ -17,6 +17,7 @@
 #include "base/unique_fd.h"
 #include "gateway-client/policy_source.h"
 #include "proxy/audit/audit_log.h"
+#include "proxy/exchange/client_identity.h"
 #include "proxy/server/limits.h"
 #include "proxy/upstream/upstream_proxy.h"
 #include "rules/provider_types.h"
@@ -85,6 +86,8 @@ struct ServerOptions {
   std::shared_ptr<sources::PolicySource> policy_source;
   std::shared_ptr<const rules::Policy> policy;
   std::vector<ListenAddress> listen;
+  // Tells who clients are; null: nobody can, and a policy with `binaries` is refused.
+  std::shared_ptr<ProcessFinder> processes;
   // Served beside those of `listen`; closed with the last copy of the options. May be null.
   std::shared_ptr<const std::vector<InheritedSocket>> inherited;
   // Where ca.crt and ca-bundle.crt go; empty: a fresh private folder, removed at the end.

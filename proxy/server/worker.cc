@@ -13,6 +13,9 @@ Worker::Worker(const WorkerShared* shared)
   codec_.loop = &loop_;
   codec_.limits = shared->limits.http;
   loop_.set_high_water(shared->limits.buffer_bytes);
+  if (shared->processes != nullptr) {
+    processes_ = std::make_unique<ProcessDesk>(shared->processes, mailbox_.get());
+  }
   resolver_ = std::make_unique<net::Resolver>(&loop_);
 }
 
@@ -44,6 +47,7 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(const WorkerShared* share
   worker->connection_.exchanges = worker->exchanges_.get();
   worker->connection_.handshake_timeout = shared->limits.handshake_timeout;
   worker->connection_.tls = worker->server_tls_.get();
+  worker->connection_.processes = worker->processes_.get();
   worker->connection_.names = shared->names;
   return worker;
 }
@@ -57,6 +61,7 @@ Worker::~Worker() {
   exchanges_.reset();
   pool_.reset();
   resolver_.reset();
+  processes_.reset();
   mailbox_.reset();
 }
 
@@ -86,9 +91,13 @@ void Worker::Serve(UniqueFd connection, net::StreamKind kind, std::string peer,
                    std::optional<rules::Authority> captured) {
   mailbox_->PostOrRun([this, socket = std::move(connection), kind, peer = std::move(peer),
                        captured = std::move(captured)]() mutable {
+    std::optional<ConnectionEnds> ends;
+    if (processes_ != nullptr) {
+      ends = ConnectionEnds{net::PeerAddress(socket.get()), net::LocalAddress(socket.get())};
+    }
     net::TransportPtr transport(new net::StreamTransport(&loop_, kind, std::move(socket)));
     net::RetirePtr<ClientConnection> client(new ClientConnection(
-        &connection_, std::move(transport), std::move(peer), std::move(captured), this));
+        &connection_, std::move(transport), std::move(peer), ends, std::move(captured), this));
     client->index = connections_.size();
     connections_.push_back(std::move(client));
     ClientConnection* begun = connections_.back().get();

@@ -32,6 +32,8 @@ struct WorkerShared {
   ca::TicketKeys* tickets = nullptr;
   X509_STORE* trust = nullptr;
   audit::AuditLog* audit = nullptr;
+  // Null where clients' processes cannot be told.
+  ProcessFinder* processes = nullptr;
   // Empty unless connections are captured.
   const dns::NameAddresses* names = nullptr;
   std::vector<upstream::ConnectOverride> overrides;
@@ -90,6 +92,8 @@ class Worker final : private ClientConnection::Owner {
   metrics::WorkerMetrics metrics_;
   net::EventLoop loop_;
   std::unique_ptr<net::Mailbox> mailbox_;
+  // Null where clients' processes cannot be told.
+  std::unique_ptr<ProcessDesk> processes_;
   std::unique_ptr<net::Resolver> resolver_;
   std::unique_ptr<tls::ServerContext> server_tls_;
   std::unique_ptr<tls::ClientContext> client_tls_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "rules/credential_rule.h"
@@ -13,9 +14,11 @@ namespace {
 using sallyport::IpAddress;
 using namespace sallyport::rules;
 
+const std::string kBinaries[] = {"/usr/bin/git"};
+
 void AskOf(const Policy& policy, const Authority& authority) {
   const NetworkPolicy& network = policy.network;
-  const NetworkDecision host = network.Decide(authority, "/usr/bin/git");
+  const NetworkDecision host = network.DecideFor(authority, kBinaries);
   if (host.by.empty() || host.allowed == host.endpoints.empty()) std::abort();
   for (const std::string_view sent :
        {"/", "/v1/a%2Fb?x=1&y=%zz", "/a/../b;c/.;x?q", "//repos//%70"}) {

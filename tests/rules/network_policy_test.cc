@@ -34,7 +34,7 @@ std::shared_ptr<const Policy> WithEndpoints(std::initializer_list<std::string_vi
 // A request with a path as it was sent.
 RequestDecision Ask(const Policy& policy, std::string_view method, std::string_view target,
                     std::string_view authority = "a.test:443") {
-  const NetworkDecision host = policy.network.Decide(At(authority), {});
+  const NetworkDecision host = policy.network.Decide(At(authority));
   const size_t question = std::min(target.find('?'), target.size());
   const std::string path = NormalizePath(target.substr(0, question)).value();
   return policy.network.DecideRequest(host, method, path,
@@ -80,7 +80,7 @@ TEST(NetworkPolicyTest, HostsMatchInCanonicalFormOnTheirPorts) {
       {"other.test:443", false},
   };
   for (const auto& c : cases) {
-    const NetworkDecision decision = policy->network.Decide(At(c.authority), {});
+    const NetworkDecision decision = policy->network.Decide(At(c.authority));
     EXPECT_EQ(decision.allowed, c.allowed) << c.authority;
     EXPECT_EQ(decision.by == "network_policies", !c.allowed) << c.authority;
   }
@@ -89,13 +89,13 @@ TEST(NetworkPolicyTest, HostsMatchInCanonicalFormOnTheirPorts) {
 TEST(NetworkPolicyTest, TheDecisionNamesItsEndpoint) {
   const auto policy = WithEndpoints(
       {"host: a.test, port: 443", "host: '*.test', port: 443, protocol: rest, access: full"});
-  const NetworkDecision decision = policy->network.Decide(At("a.test"), {});
+  const NetworkDecision decision = policy->network.Decide(At("a.test"));
   EXPECT_THAT(decision.endpoints, ElementsAre(0, 1));
   // The one that judges requests.
   EXPECT_EQ(decision.by, "network_policies.e.endpoints[1]");
   EXPECT_TRUE(decision.inspects);
   EXPECT_TRUE(decision.exact_host);
-  EXPECT_EQ(policy->network.Decide(At("b.test"), {}).exact_host, false);
+  EXPECT_EQ(policy->network.Decide(At("b.test")).exact_host, false);
 }
 
 TEST(NetworkPolicyTest, BinariesNarrowWhoMayConnect) {
@@ -112,22 +112,50 @@ network_policies:
     std::string_view binary;
     bool allowed;
   } cases[] = {
-      {"/usr/bin/git", true},
-      {"/usr/bin/git2", false},
-      {"/usr/bin/curl", false},
-      {"/opt/x/bin/tool", true},
-      {"/opt/x/y/bin/tool", false},
-      {"/srv/a/b/c", true},
+      {"/usr/bin/git", true},    {"/usr/bin/git2", false},     {"/usr/bin/curl", false},
+      {"/opt/x/bin/tool", true}, {"/opt/x/y/bin/tool", false}, {"/srv/a/b/c", true},
       {"/srvx", false},
-      {"", true},  // not known
   };
   for (const auto& c : cases) {
-    EXPECT_EQ(policy->network.Decide(At("a.test"), c.binary).allowed, c.allowed) << c.binary;
-    EXPECT_TRUE(policy->network.Decide(At("b.test"), c.binary).allowed) << c.binary;
+    const std::vector<std::string> binaries = {std::string(c.binary)};
+    const NetworkDecision decision = policy->network.DecideFor(At("a.test"), binaries);
+    EXPECT_EQ(decision.allowed, c.allowed) << c.binary;
+    EXPECT_TRUE(decision.lists_binaries);
+    EXPECT_EQ(decision.client, c.allowed ? ClientRefusal::kNone : ClientRefusal::kNotListed);
+    EXPECT_EQ(decision.by,
+              c.allowed ? "network_policies.git.endpoints[0]" : "network_policies.git.binaries");
+    EXPECT_TRUE(policy->network.DecideFor(At("b.test"), binaries).allowed) << c.binary;
   }
+  EXPECT_TRUE(policy->network.lists_binaries());
+  EXPECT_TRUE(policy->network.Decide(At("a.test")).allowed);  // by somebody
   EXPECT_THAT(policy->network.BinariesOf(0),
               ElementsAre("/usr/bin/git", "/opt/*/bin/tool", "/srv/**"));
   EXPECT_THAT(policy->network.BinariesOf(1), IsEmpty());
+}
+
+TEST(NetworkPolicyTest, EveryHolderOfAConnectionIsAsked) {
+  const auto policy = Parse(R"(
+version: 1
+network_policies:
+  both: {endpoints: [{host: a.test, port: 443}], binaries: [{path: /bin/x}, {path: /bin/y}]}
+  one: {endpoints: [{host: b.test, port: 443}], binaries: [{path: /bin/x}]}
+  open: {endpoints: [{host: b.test, port: 443}, {host: c.test, port: 443}]}
+)");
+  const auto client_at = [&](std::string_view host, const std::vector<std::string>& binaries) {
+    const NetworkDecision decision = policy->network.DecideFor(At(host), binaries);
+    EXPECT_EQ(decision.allowed, decision.client == ClientRefusal::kNone);
+    EXPECT_EQ(decision.endpoints.empty(), !decision.allowed);
+    return decision.client;
+  };
+  EXPECT_EQ(client_at("a.test", {"/bin/x", "/bin/y"}), ClientRefusal::kNone);
+  EXPECT_EQ(client_at("a.test", {"/bin/x", "/bin/z"}), ClientRefusal::kShared);
+  EXPECT_EQ(client_at("a.test", {"/bin/z", "/bin/w"}), ClientRefusal::kNotListed);
+  // What is open to everybody does not make up for a list that names one of two.
+  EXPECT_EQ(client_at("b.test", {"/bin/x", "/bin/y"}), ClientRefusal::kShared);
+  EXPECT_EQ(client_at("b.test", {"/bin/y"}), ClientRefusal::kNone);
+  // Nor is who hides taken for one of those it is open to: a list may hold deny rules.
+  EXPECT_EQ(client_at("b.test", {}), ClientRefusal::kUnknown);
+  EXPECT_EQ(client_at("c.test", {}), ClientRefusal::kNone);
 }
 
 TEST(NetworkPolicyTest, PresetsAllowMethods) {
@@ -250,7 +278,7 @@ TEST(NetworkPolicyTest, AuditLetsPassWhatItWouldRefuse) {
   const auto policy = WithEndpoints(
       {"host: a.test, port: 443, protocol: rest, enforcement: audit, access: read-only,"
        " deny_rules: [{method: GET, path: /private}]"});
-  EXPECT_FALSE(policy->network.Decide(At("a.test"), {}).enforces);
+  EXPECT_FALSE(policy->network.Decide(At("a.test")).enforces);
   const RequestDecision allowed = Ask(*policy, "GET", "/");
   EXPECT_EQ(allowed.refusal, RequestRefusal::kNone);
   const RequestDecision method = Ask(*policy, "POST", "/");
@@ -291,8 +319,8 @@ TEST(NetworkPolicyTest, OnlyEndpointsThatAllSkipTlsDo) {
   const auto policy =
       WithEndpoints({"host: a.test, port: 443, tls: skip", "host: '*.test', port: 443, tls: skip",
                      "host: b.test, port: 443"});
-  EXPECT_TRUE(policy->network.Decide(At("a.test"), {}).skips_tls);
-  EXPECT_FALSE(policy->network.Decide(At("b.test"), {}).skips_tls);
+  EXPECT_TRUE(policy->network.Decide(At("a.test")).skips_tls);
+  EXPECT_FALSE(policy->network.Decide(At("b.test")).skips_tls);
 }
 
 struct AddressCase {
@@ -304,7 +332,7 @@ struct AddressCase {
 void ExpectAddresses(const Policy& policy, const RuleSet& rules,
                      std::initializer_list<AddressCase> cases) {
   for (const AddressCase& c : cases) {
-    const NetworkDecision host = policy.network.Decide(At(c.authority), {});
+    const NetworkDecision host = policy.network.Decide(At(c.authority));
     const IpAddress address = *IpAddress::Parse(c.address);
     const AddressDecision listed = rules.JudgeAddress(address, rules.DecideHost(At(c.authority)));
     const AddressDecision decision = policy.network.JudgeAddress(address, host.endpoints, listed);
@@ -375,7 +403,7 @@ TEST(NetworkPolicyTest, ThousandsOfEndpointsAreFoundAtOnce) {
   }
   const auto policy = Parse(text);
   ASSERT_NE(policy, nullptr);
-  EXPECT_THAT(policy->network.Decide(At("h4321.test"), {}).endpoints, ElementsAre(4321));
+  EXPECT_THAT(policy->network.Decide(At("h4321.test")).endpoints, ElementsAre(4321));
 }
 
 }  // namespace

@@ -29,8 +29,8 @@ class FakeSource final : public sources::PolicySource {
 };
 
 TEST(PolicyInForceTest, WithoutASourceThereIsNone) {
-  PolicyInForce policy(nullptr, nullptr);
-  policy.Begin();
+  PolicyInForce policy(nullptr, nullptr, Clients::kUnknown);
+  EXPECT_TRUE(policy.Begin().ok());
   EXPECT_EQ(policy.current(), nullptr);
   EXPECT_EQ(policy.name(), "");
   EXPECT_EQ(policy.fd(), -1);
@@ -41,7 +41,7 @@ TEST(PolicyInForceTest, WithoutASourceThereIsNone) {
 TEST(PolicyInForceTest, TheNetworkMayChange) {
   auto source = std::make_shared<FakeSource>();
   const auto first = Parse("version: 1");
-  PolicyInForce policy(source, first);
+  PolicyInForce policy(source, first, Clients::kUnknown);
   source->next = first;
   EXPECT_FALSE(*policy.Refresh());
   const auto second = Parse("{version: 1, network_policies: {e: {}}}");
@@ -54,7 +54,7 @@ TEST(PolicyInForceTest, TheNetworkMayChange) {
 TEST(PolicyInForceTest, WhatCannotBeFetchedLeavesTheOldOne) {
   auto source = std::make_shared<FakeSource>();
   const auto first = Parse("version: 1");
-  PolicyInForce policy(source, first);
+  PolicyInForce policy(source, first, Clients::kUnknown);
   EXPECT_FALSE(policy.Refresh().ok());
   EXPECT_EQ(policy.current(), first);
   EXPECT_EQ(source->reported.code(), absl::StatusCode::kNotFound);
@@ -73,7 +73,7 @@ TEST(PolicyInForceTest, WhatIsFixedAtTheSpawnMayNotChange) {
   for (const auto& c : cases) {
     auto source = std::make_shared<FakeSource>();
     const auto first = Parse("version: 1");
-    PolicyInForce policy(source, first);
+    PolicyInForce policy(source, first, Clients::kUnknown);
     source->next = Parse(c.text);
     const absl::StatusOr<bool> changed = policy.Refresh();
     ASSERT_FALSE(changed.ok()) << c.text;
@@ -81,6 +81,22 @@ TEST(PolicyInForceTest, WhatIsFixedAtTheSpawnMayNotChange) {
     EXPECT_THAT(std::string(Message(source->reported)), HasSubstr("the source"));
     EXPECT_EQ(policy.current(), first);
   }
+}
+
+TEST(PolicyInForceTest, BinariesAreHeldOrRefused) {
+  const auto open = Parse("{version: 1, network_policies: {e: {}}}");
+  const auto listing = Parse(
+      "{version: 1, network_policies: {e: {endpoints: [{host: a.test, port: 443}], binaries: "
+      "[{path: /bin/x}]}}}");
+  auto source = std::make_shared<FakeSource>();
+  EXPECT_TRUE(PolicyInForce(source, listing, Clients::kKnown).Begin().ok());
+  EXPECT_THAT(
+      std::string(Message(PolicyInForce(source, listing, Clients::kUnknown).Begin())),
+      AllOf(HasSubstr("the source: network_policies.e.binaries"), HasSubstr("sallyport run")));
+  PolicyInForce policy(source, open, Clients::kUnknown);
+  source->next = listing;
+  EXPECT_FALSE(policy.Refresh().ok());
+  EXPECT_EQ(policy.current(), open);
 }
 
 }  // namespace
