@@ -398,11 +398,17 @@ def test_an_unsafe_policy_is_an_error(start_proxy, policy_file, tmp_path):
     expect_no_start(start_proxy, inside, f"{folder} is writable by others")
 
 
-def test_binaries_that_cannot_be_held_are_said(start):
+def test_binaries_that_cannot_be_held_are_an_error(start, start_proxy, policy_file):
+    """A proxy without the program cannot tell who connects."""
     policy = policy_of(endpoint())
     policy["network_policies"]["e"]["binaries"] = [{"path": "/usr/bin/git"}]
-    proxy = start(policy)
-    proxy.stderr.wait_for("binaries")
+    expect_no_start(start_proxy, policy_file(policy), "network_policies.e.binaries: this cannot be")
+    proxy = start(policy_of(endpoint()))
+    policy_file(policy)
+    refused = proxy.wait_for_audit(lambda r: r["decision"] == "refused", "the refusal")
+    assert refused["event"] == "policy"
+    proxy.stderr.wait_for("start the program by 'sallyport run'")
+    assert proxy.connect("api.test:443")[1].status == 200
 
 
 GET = (

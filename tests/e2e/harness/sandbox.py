@@ -61,6 +61,13 @@ class Sandbox(ChildRunner):
         """Copies a program to where every user, and the default policy, finds it."""
         return shutil.copy(file, self._folder.parent)
 
+    def outside(self):
+        """A folder that every user reaches, and only the tester writes to."""
+        folder = self._folder.parent / "outside"
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+        return folder
+
     def python(self, code, *arguments, **options):
         result = self.run([PYTHON, "-c", PRELUDE + code, *map(str, arguments)], **options)
         assert result.status == 0, result
