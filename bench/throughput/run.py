@@ -163,7 +163,11 @@ def pinning(cpus):
 
 
 def command_line():
-    arguments = [a for a in sys.argv[1:]]
+    """What makes the page again: scripts/bench.sh says by itself where the programs are."""
+    arguments = sys.argv[1:]
+    if "--programs" in arguments:
+        place = arguments.index("--programs")
+        del arguments[place:place + 2]
     return shlex.join(["scripts/bench.sh", "throughput", *arguments])
 
 
