@@ -155,9 +155,13 @@ void H2ClientStream::OnClosed(uint32_t code) {
 }
 
 void H2ClientStream::OnConnectionLost(StreamError error, std::string_view reason) {
-  // What has arrived is still delivered.
-  if (!user_open() || (inbound_ended() && upgrade_ != Upgrade::kDone)) return;
-  Fail(error, std::string(reason));
+  if (!user_open()) return;
+  if (!refused_.empty()) {
+    Fail(StreamError::kProtocol, std::string(refused_));
+  } else if (!inbound_ended() || upgrade_ == Upgrade::kDone) {
+    Fail(error, std::string(reason));
+  }
+  // A reply that has arrived whole is still delivered.
 }
 
 void H2ClientStream::Fail(StreamError error, const std::string& detail) {

@@ -547,6 +547,19 @@ TEST_F(H2ClientTest, ConnectionErrorsAreErrorsOfEveryStream) {
   }
 }
 
+TEST_F(H2ClientTest, ARefusedReplyIsAnErrorWhereTheConnectionEndsBeforeItsReset) {
+  Connect();
+  TestReply reply(client_->OpenStream());
+  reply.stream->SendHead(Head("POST", BodyKind::kStreamed));
+  wire_.blocked = true;
+  RunTurn(&loop_);
+  Receive(Headers(1, {{":status", "050"}}));
+  EXPECT_THAT(reply.events, IsEmpty());
+  wire_.listener->OnEnd(net::EndKind::kClean);
+  RunTurn(&loop_);
+  EXPECT_THAT(reply.events, ElementsAre(StartsWith("protocol")));
+}
+
 TEST_F(H2ClientTest, FloodsAreCutOff) {
   for (const std::string& frame : {Ping(), Settings(), WindowUpdate(0, 1)}) {
     Connect();
