@@ -174,7 +174,11 @@ TEST(JsonLinesTest, TotalsAreALifecycleRecord) {
 TEST(AuditRecordTest, ClearedIsAsNew) {
   AuditRecord record = WholeRecord();
   record.Clear();
-  EXPECT_EQ(Line(record), Line(AuditRecord()));
+  EXPECT_EQ(record.time, WallTime());
+  // A record without a time is written with that of its writing, which passes between two lines.
+  AuditRecord fresh;
+  record.time = fresh.time = WholeRecord().time;
+  EXPECT_EQ(Line(record), Line(fresh));
 }
 
 }  // namespace
