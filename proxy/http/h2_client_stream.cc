@@ -93,6 +93,7 @@ void H2ClientStream::OnHead(bool end_stream) {
       upgrade_ = Upgrade::kNone;
     }
   }
+  if (response_.body.kind == BodyKind::kLength) left_ = response_.body.length;
   listener_->OnReplyHead(&response_);
 }
 
@@ -117,7 +118,15 @@ void H2ClientStream::Refuse(std::string_view why) {
 }
 
 void H2ClientStream::DeliverData(std::string_view bytes) {
-  if (listener_ != nullptr) listener_->OnReplyData(bytes);
+  if (listener_ == nullptr) return;
+  if (left_.has_value()) {
+    if (bytes.size() > *left_) {
+      Fail(StreamError::kProtocol, "the upstream's reply is longer than its content-length");
+      return;
+    }
+    *left_ -= bytes.size();
+  }
+  listener_->OnReplyData(bytes);
 }
 
 void H2ClientStream::DeliverTrailers(const HeaderList& trailers) {
@@ -125,7 +134,11 @@ void H2ClientStream::DeliverTrailers(const HeaderList& trailers) {
 }
 
 void H2ClientStream::DeliverEnd() {
-  if (listener_ != nullptr) listener_->OnReplyEnd(EndKind::kClean);
+  if (left_.value_or(0) > 0) {
+    Fail(StreamError::kProtocol, "the upstream's reply is shorter than its content-length");
+  } else if (listener_ != nullptr) {
+    listener_->OnReplyEnd(EndKind::kClean);
+  }
 }
 
 void H2ClientStream::DeliverDrained() {
@@ -142,9 +155,7 @@ void H2ClientStream::OnTurn() {
 
 void H2ClientStream::OnClosed(uint32_t code) {
   if (!user_open() || (inbound_ended() && refused_.empty())) return;
-  if (!refused_.empty()) {
-    Fail(StreamError::kProtocol, std::string(refused_));
-  } else if (unsent_ || code == NGHTTP2_REFUSED_STREAM) {
+  if (unsent_ || code == NGHTTP2_REFUSED_STREAM) {
     Fail(StreamError::kRefused, "the upstream refused the request unseen");
   } else if (reset_by_peer()) {
     Fail(StreamError::kConnection,
@@ -156,17 +167,20 @@ void H2ClientStream::OnClosed(uint32_t code) {
 
 void H2ClientStream::OnConnectionLost(StreamError error, std::string_view reason) {
   if (!user_open()) return;
-  if (!refused_.empty()) {
-    Fail(StreamError::kProtocol, std::string(refused_));
-  } else if (!inbound_ended() || upgrade_ == Upgrade::kDone) {
-    Fail(error, std::string(reason));
-  }
   // A reply that has arrived whole is still delivered.
+  if (inbound_ended() && refused_.empty() && upgrade_ != Upgrade::kDone) return;
+  Fail(error, std::string(reason));
 }
 
 void H2ClientStream::Fail(StreamError error, const std::string& detail) {
   ReplyListener* const listener = std::exchange(listener_, nullptr);
-  if (listener != nullptr) listener->OnReplyError(error, !received_, detail);
+  if (listener == nullptr) return;
+  if (refused_.empty()) {
+    listener->OnReplyError(error, !received_, detail);
+  } else {
+    // However its stream ends.
+    listener->OnReplyError(StreamError::kProtocol, !received_, std::string(refused_));
+  }
 }
 
 void H2ClientStream::Recycle() {
@@ -176,6 +190,7 @@ void H2ClientStream::Recycle() {
   refused_ = {};
   request_ = H2Block::RequestKind::kOther;
   upgrade_ = Upgrade::kNone;
+  left_.reset();
   received_ = unsent_ = false;
 }
 

@@ -1,6 +1,7 @@
 #ifndef SALLYPORT_PROXY_HTTP_H2_CLIENT_STREAM_H_
 #define SALLYPORT_PROXY_HTTP_H2_CLIENT_STREAM_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -63,6 +64,8 @@ class H2ClientStream final : public H2Stream, private ClientStream {
   std::string_view refused_;
   H2Block::RequestKind request_ = H2Block::RequestKind::kOther;
   Upgrade upgrade_ = Upgrade::kNone;
+  // Of the reply's content-length. nghttp2 holds it too, but not where the request was a CONNECT.
+  std::optional<uint64_t> left_;
   bool received_ = false;  // a block of the reply has come
   bool unsent_ = false;    // the request never left
 };

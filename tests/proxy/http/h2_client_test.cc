@@ -461,6 +461,21 @@ TEST_F(H2ClientTest, ARefusedWebSocketIsAnOrdinaryReply) {
   EXPECT_THAT(TakeLines(), ElementsAre("RST 1 CANCEL"));
 }
 
+TEST_F(H2ClientTest, ARefusedWebSocketsReplyHasTheLengthThatItSays) {
+  for (const std::string_view length : {"1", "3"}) {
+    Connect(Settings({{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}}));
+    TestReply reply(client_->OpenStream());
+    RequestHead head = Head("GET");
+    head.upgrade = "websocket";
+    reply.stream->SendHead(head);
+    reply.stream->EndRequest();
+    RunTurn(&loop_);
+    Receive(Headers(1, {{":status", "403"}, {"content-length", std::string(length)}}, kEndHeaders) +
+            Data(1, "no", kEndStream));
+    EXPECT_THAT(reply.events, ElementsAre("403", StartsWith("protocol begun")));
+  }
+}
+
 TEST_F(H2ClientTest, WithoutExtendedConnectAnUpgradeIsLeftOut) {
   Connect();
   EXPECT_FALSE(client_->accepts_websocket());
