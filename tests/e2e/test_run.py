@@ -449,8 +449,16 @@ def test_interrupt_at_the_terminal_ends_the_child(child_runner):
 
 
 def test_interrupt_does_not_end_a_child_that_handles_it(child_runner):
-    script = "trap 'echo handled' INT; echo ready; read line; echo got $line"
-    with Terminal(child_runner, ["/bin/bash", "-c", script]) as tty:
+    # Held back until it is waited for, so that none can come between "ready" and the wait.
+    script = (
+        "import signal\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
+        "print('ready', flush=True)\n"
+        "signal.sigwait({signal.SIGINT})\n"
+        "print('handled', flush=True)\n"
+        "print('got', input())\n"
+    )
+    with Terminal(child_runner, [PYTHON, "-c", script]) as tty:
         tty.expect("ready")
         tty.sendintr()
         tty.expect("handled")
@@ -472,6 +480,12 @@ def test_job_control_of_a_shell_inside_works(child_runner):
             tty.sendintr()
             if tty.expect([PROMPT, pexpect.TIMEOUT], timeout=1) == 0:
                 break
+        # An interrupt that the shell has yet to notice takes the line it is reading with it.
+        for _ in range(10):
+            tty.sendline("echo sett''led")
+            if tty.expect([r"\nsettled", pexpect.TIMEOUT], timeout=1) == 0:
+                break
+        tty.expect(PROMPT)
         tty.sendline("sleep 1000")
         eventually_stopped(tty)
         tty.sendline("jobs")
